@@ -1,0 +1,130 @@
+"""The named recipes, and how a request's recipe is laid over one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.recipe import Recipe
+
+DEFAULT = "balanced"
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {
+        "objective": {"max_metric_drop": 0.02},
+        "schedule": {"kind": "one_shot", "rounds": 3, "pruning_fraction": 0.3},
+        "training": {"epochs": 5, "retrain_epochs": 3},
+    },
+    "balanced": {
+        "objective": {"max_metric_drop": 0.01},
+        "schedule": {"kind": "iterative", "rounds": 8, "pruning_fraction": 0.2},
+        "training": {"epochs": 20},
+        "controls": ["fresh_small", "random_units"],
+    },
+    "smallest": {
+        "objective": {"max_metric_drop": 0.03},
+        "schedule": {"kind": "iterative", "rounds": 16, "pruning_fraction": 0.2},
+        "training": {"epochs": 20},
+        "controls": ["fresh_small", "random_units"],
+    },
+    # Our reading of the article (engine.md section 4): it states neither epochs nor input scaling.
+    "article": {
+        "objective": {"parameters_ratio": 0.5},
+        "criterion": {"name": "bias_displacement", "over": "in"},
+        "scope": "layer",
+        "minimum_kept": 0.0,
+        "schedule": {"kind": "one_shot", "rounds": 1, "pruning_fraction": 0.46},
+        "start": "untrained",
+        "rewind": {"to": "initial", "rescale_init": False},
+        "data": {"scale": "0..1"},
+        "training": {
+            "epochs": 10,
+            "retrain_epochs": 10,
+            "batch_size": 32,
+            "schedule": "from model",
+            "early_stopping": False,
+        },
+        "controls": ["fresh_small", "fresh_same_scale", "random_units"],
+    },
+    # LeNet-300-100 as in Frankle & Carbin 2019, section 2.
+    "paper": {
+        "objective": {},
+        "granularity": "weight",
+        "criterion": {"name": "magnitude", "over": "in"},
+        "scope": "layer",
+        "minimum_kept": 0.0,
+        "schedule": {
+            "kind": "iterative",
+            "rounds": 15,
+            "pruning_fraction": 0.2,
+            "output_layer_fraction": 0.1,
+        },
+        "start": "untrained",
+        "rewind": {"to": "initial", "rescale_init": False},
+        "training": {
+            "epochs": 20,
+            "retrain_epochs": 20,
+            "batch_size": 60,
+            "schedule": "from model",
+            "early_stopping": False,
+        },
+        "controls": ["fresh_same_scale", "random_mask"],
+    },
+}
+
+DESCRIPTIONS: dict[str, str] = {
+    "quick": "Is it worth trying? Three sizes at once, short retraining.",
+    "balanced": "Nearly as good, smaller: the smallest size within 1 point on validation.",
+    "smallest": "As small as possible: the smallest size within 3 points on validation.",
+    "article": "The article that began this project, as we read it: half the parameters in one round.",
+    "paper": "LeNet-300-100 as in Frankle & Carbin 2019: weight masks, 20% a round, both controls.",
+}
+
+
+def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
+    """Lay a request over its preset, key by key (`objective` is replaced whole), and validate.
+
+    Raises `preset_unknown` or `recipe_invalid`, the latter with a pointer for every wrong field.
+    """
+    asked = dict(request or {})
+    name = asked.pop("preset", None) or DEFAULT
+    if name not in PRESETS:
+        raise PruneryError("preset_unknown", f"There is no preset named {str(name)[:100]!r}.")
+    merged = _overlay(PRESETS[name], asked)
+    try:
+        recipe = Recipe.model_validate({**merged, "preset": name}, strict=False)
+    except ValidationError as error:
+        raise PruneryError(
+            "recipe_invalid", "The recipe has fields that are not valid.", errors=field_errors(error)
+        ) from None
+    from prunery.specs.rules import check  # the rules speak of whole recipes: they come last
+
+    check(recipe)
+    return recipe
+
+
+def field_errors(error: ValidationError, prefix: str = "") -> tuple[FieldError, ...]:
+    """Pydantic's findings as JSON pointers with words."""
+    return tuple(
+        FieldError(
+            pointer=prefix + "".join(f"/{_escape(part)}" for part in item["loc"]),
+            message=item["msg"],
+        )
+        for item in error.errors(include_url=False)
+    )
+
+
+def _escape(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "objective"
+        merged[key] = _overlay(old, value) if nested else value  # type: ignore[arg-type]
+    return merged
