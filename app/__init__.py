@@ -1,0 +1,1 @@
+"""The web service: accept, check cheaply, queue, show."""

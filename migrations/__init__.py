@@ -1,0 +1,1 @@
+"""Schema history for SQLite and Postgres."""

@@ -1,0 +1,1 @@
+"""Claim a job, supervise its engine process, finish it."""
