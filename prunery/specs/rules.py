@@ -69,8 +69,20 @@ def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(
             pointer="/rewind/at", message="Lies beyond the last epoch of the dense training."
         )
-    if recipe.start == "trained" and recipe.rewind.to in ("initial", "step", "epoch"):
-        yield FieldError(
-            pointer="/rewind/to",
-            message='A trained upload has no earlier weights: "learning_rate", "none", or initial_model.',
+
+
+def check_start(recipe: Recipe, *, has_initial_model: bool) -> None:
+    """Raise `recipe_invalid` where a rewind point cannot exist for this upload."""
+    if recipe.start == "trained" and not has_initial_model and recipe.rewind.to in _NEEDS_PAST:
+        message = (
+            "A trained upload has no earlier weights to go back to: write "
+            '"learning_rate" or "none", or give initial_model.'
         )
+        raise PruneryError(
+            "recipe_invalid",
+            "The rewind point does not exist for this upload.",
+            errors=[FieldError(pointer="/rewind/to", message=message)],
+        )
+
+
+_NEEDS_PAST = ("initial", "step", "epoch")
