@@ -1,0 +1,71 @@
+"""Fixtures for everyone: a real Postgres, a real Redis, a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import browser, missing, postgres, redis
+
+# Quiet and small: a test's nets are tiny, and the machine's cores are shared.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """SQLAlchemy URL of a running Postgres; PRUNERY_TEST_POSTGRES_URL names another."""
+    if named := os.environ.get("PRUNERY_TEST_POSTGRES_URL"):
+        yield named
+        return
+    try:
+        with postgres.running() as url:
+            yield url
+    except missing.ServiceMissingError as error:
+        missing.skip(str(error))
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_url: str) -> Iterator[str]:
+    """SQLAlchemy URL of an empty Postgres database that this test alone uses."""
+    with postgres.database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """URL of a running Redis; PRUNERY_TEST_REDIS_URL names another."""
+    if named := os.environ.get("PRUNERY_TEST_REDIS_URL"):
+        yield named
+        return
+    try:
+        with redis.running() as url:
+            yield url
+    except missing.ServiceMissingError as error:
+        missing.skip(str(error))
+
+
+@pytest.fixture
+def fresh_redis_url(redis_url: str) -> Iterator[str]:
+    """URL of a Redis database that is empty before and after the test."""
+    redis.flush(redis_url)
+    yield redis_url
+    redis.flush(redis_url)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Path of a Chromium for `playwright.chromium.launch(executable_path=...)`."""
+    try:
+        return browser.find()
+    except missing.ServiceMissingError as error:
+        missing.skip(str(error))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, at the very end, what this machine could not test."""
+    for reason in sorted(missing.missing):
+        terminalreporter.write_line(f"NOT TESTED HERE: {reason}", red=True, bold=True)
