@@ -72,6 +72,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "early_stopping": False,
         },
         "controls": ["fresh_same_scale", "random_mask"],
+        "controls_on": "every",
     },
 }
 
@@ -93,7 +94,7 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
     name = asked.pop("preset", None) or DEFAULT
     if name not in PRESETS:
         raise PruneryError("preset_unknown", f"There is no preset named {str(name)[:100]!r}.")
-    merged = _overlay(PRESETS[name], asked)
+    merged = _without_training(_overlay(PRESETS[name], asked), asked)
     try:
         recipe = Recipe.model_validate({**merged, "preset": name}, strict=False)
     except ValidationError as error:
@@ -104,6 +105,18 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
 
     check(recipe)
     return recipe
+
+
+def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """`training.epochs: 0` implies: no rewind, no controls, and no limit that nobody asked for."""
+    training = merged.get("training")
+    if not isinstance(training, Mapping) or training.get("epochs") != 0:
+        return merged
+    implied: dict[str, Any] = {"controls": [], "rewind": {"to": "none", "rescale_init": False}}
+    if "objective" not in asked:
+        keeps_target = merged["objective"].get("parameters_ratio")
+        implied["objective"] = {"parameters_ratio": keeps_target} if keeps_target else {}
+    return {**merged, **implied}
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> tuple[FieldError, ...]:

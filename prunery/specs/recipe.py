@@ -126,6 +126,7 @@ class Recipe(Wire):
     data: DataOptions = DataOptions()
     training: Training = Training()
     controls: tuple[Control, ...] = ()
+    controls_on: Literal["chosen", "every"] = "chosen"
     approximate: bool = False
     replicates: Annotated[int, Field(ge=1, le=20)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
