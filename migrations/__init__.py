@@ -1,1 +1,1 @@
-"""Schema history for SQLite and Postgres."""
+"""Alembic's scripts, for SQLite and Postgres alike; `prunery migrate` runs them."""

@@ -1,0 +1,8 @@
+"""What app and worker share: settings, the database, storage, the broker. Knows no FastAPI.
+
+settings  one frozen object, from PRUNERY_* in the environment
+clock ids time and names, each from one place
+database  tables  states  events    rows, and how a job may move between them
+storage   bytes, in a folder or in S3
+broker    wake-ups for the workers; Celery is imported when the first one is sent
+"""
