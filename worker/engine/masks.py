@@ -46,6 +46,11 @@ def key_of(model: keras.Model, *, seeds: bool = False) -> dict[int, str]:
     return {id(variable): key for key, variable in variable_keys(model, seeds=seeds).items()}
 
 
+def values(variable: keras.Variable) -> np.ndarray:
+    """A copy of a variable's values in its own dtype (NumPy 2 warns at `np.array(variable)`)."""
+    return np.array(variable.value.numpy())
+
+
 def layer_paths(model: keras.Model) -> dict[str, keras.Layer]:
     """Name every layer of a model, nested ones as `outer/inner`; a nested model before its own."""
     return dict(_layers(model, ""))
@@ -73,7 +78,7 @@ def apply(model: keras.Model, masks: Masks) -> None:
     variables = variable_keys(model)
     for key, mask in masks.items():
         variable = variables[key]
-        value = keras.ops.convert_to_numpy(variable)
+        value = values(variable)
         if mask.shape != value.shape:
             raise ValueError(f"the mask of {key} is {mask.shape}, the variable {value.shape}")
         variable.assign(np.where(mask, value, np.zeros((), value.dtype)))

@@ -1,0 +1,1 @@
+"""From masks to physically smaller tensors, and the proof that nothing changed."""
