@@ -18,3 +18,6 @@ compile requirements/dev.txt --extra worker --extra dev
 compile requirements/app.txt --constraint requirements/dev.txt
 compile requirements/worker.txt --constraint requirements/dev.txt --extra worker
 compile requirements/gpu.txt --constraint requirements/dev.txt --extra gpu
+"$UV" pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-annotate --quiet --custom-compile-command "make lock" \
+    --constraint requirements/dev.txt --output-file requirements/build.txt

@@ -1,0 +1,59 @@
+# Three images from one file, for one release:
+#   --target api   the web service: no TensorFlow, so it is small and starts fast
+#   --target cpu   a worker (the default target)
+#   --target gpu   a worker with CUDA
+# Sources stay in /srv/prunery, readable and not writable by the user that runs them.
+ARG PYTHON=3.12
+
+FROM python:${PYTHON}-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore \
+    PRUNERY_MODE=production \
+    PRUNERY_DATA_DIR=/var/lib/prunery
+RUN groupadd --gid 10001 prunery \
+    && useradd --uid 10001 --gid prunery --no-create-home --shell /usr/sbin/nologin prunery \
+    && install -d -o prunery -g prunery /var/lib/prunery
+WORKDIR /srv/prunery
+
+FROM base AS api-packages
+COPY requirements/app.txt requirements/build.txt requirements/
+RUN pip install --require-hashes -r requirements/app.txt \
+    && pip install --require-hashes -r requirements/build.txt
+
+FROM base AS cpu-packages
+COPY requirements/worker.txt requirements/build.txt requirements/
+# Bytecode is written here, once: a sandboxed job may not write it.
+RUN pip install --require-hashes -r requirements/worker.txt \
+    && pip install --require-hashes -r requirements/build.txt
+
+FROM base AS gpu-packages
+COPY requirements/gpu.txt requirements/build.txt requirements/
+RUN pip install --require-hashes -r requirements/gpu.txt \
+    && pip install --require-hashes -r requirements/build.txt
+
+FROM api-packages AS api
+COPY . .
+RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
+USER prunery
+VOLUME /var/lib/prunery
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header"]
+
+FROM gpu-packages AS gpu
+COPY . .
+RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
+USER prunery
+VOLUME /var/lib/prunery
+CMD ["prunery", "work"]
+
+FROM cpu-packages AS cpu
+COPY . .
+RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
+USER prunery
+VOLUME /var/lib/prunery
+CMD ["prunery", "work"]

@@ -1,0 +1,5 @@
+"""`python -m prunery` is the `prunery` command."""
+
+from prunery.cli import main
+
+main()
