@@ -97,6 +97,15 @@ class Storage:
         obstore.put(self._store, key, chunks())
         return Stored(size, digest.hexdigest())
 
+    def adopt(self, key: str, path: Path) -> None:
+        """Take a finished file over: by rename where storage is a folder of the same disk."""
+        if (target := self.local_path(key)) is None:
+            self.put_file(key, path)
+            path.unlink()
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
+
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Store a small object unless the key exists; whether it was stored."""
         try:

@@ -1,6 +1,7 @@
 """The tables. A job's row is the truth about it: the broker only says "look at this row".
 
 owners --< models, datasets --< jobs --< job_levels, job_events, artifacts
+workers: which workers live, for /readyz; nobody's, so without an owner
 """
 
 from __future__ import annotations
@@ -236,3 +237,19 @@ class ArtifactTable(Owned, Base):
     sha256: Mapped[str] = mapped_column(String(64))
     media_type: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime]
+
+
+class WorkerTable(Base):
+    """A worker process; `seen_at` is renewed all the time, a silent one is forgotten.
+
+    `sandbox`: {"layers": [...], "missing": [...]}. `queues`: comma-separated.
+    """
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    queues: Mapped[str]
+    sandbox: Mapped[dict[str, Any]]
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

@@ -186,6 +186,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "level", name=op.f("pk_job_levels")),
     )
 
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("queues", sa.String(length=200), nullable=False),
+        sa.Column("sandbox", DOCUMENT, nullable=False),
+        sa.Column("version", sa.String(length=40), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
     # Without keys everything belongs to this one.
     op.execute(
         "insert into owners (id, name, created_at) values "
@@ -194,6 +204,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("workers")
     op.drop_table("job_levels")
     op.drop_table("job_events")
     op.drop_table("artifacts")

@@ -1,0 +1,64 @@
+"""What an engine may read, write and use. Travels as JSON from the runner to the child."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import sysconfig
+from pathlib import Path
+
+# Nothing else of /proc: a process of the same user could read /proc/<parent>/environ there.
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+)
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+LAYERS = ("landlock", "seccomp", "limits", "capabilities")
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Paths are absolute. Sizes are bytes; None sets no limit.
+
+    required: refuse to run where Landlock or seccomp is missing.
+    """
+
+    readable: tuple[str, ...]
+    writable: tuple[str, ...]
+    file_bytes: int
+    memory_bytes: int | None = None
+    cpu_seconds: int | None = None
+    open_files: int = 1024
+    required: bool = True
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Policy:
+        fields = json.loads(text)
+        fields["readable"] = tuple(fields["readable"])
+        fields["writable"] = tuple(fields["writable"])
+        return cls(**fields)
+
+
+def code() -> tuple[str, ...]:
+    """What the interpreter itself must read: its own files, site-packages and our packages."""
+    import prunery
+    import worker
+
+    paths = sysconfig.get_paths()
+    ours = [str(Path(package.__path__[0])) for package in (prunery, worker)]
+    interpreter = [sys.prefix, sys.base_prefix, sys.exec_prefix]
+    libraries = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return tuple(dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours]))
