@@ -1,0 +1,47 @@
+"""A second model of the same configuration, with the first one's values."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import keras
+
+from worker.engine import masks
+
+
+def clone(model: keras.Model) -> keras.Model:
+    """Rebuild a model from its configuration and copy its weights and vocabularies, uncompiled."""
+    twin = type(model).from_config(model.get_config())
+    if not twin.built:
+        twin.build_from_config(model.get_build_config())
+    theirs = masks.variable_keys(model, seeds=True)
+    for key, variable in masks.variable_keys(twin, seeds=True).items():
+        variable.assign(theirs[key].value)
+    copy_assets(model, twin)
+    return twin
+
+
+def copy_assets(source: keras.Model, target: keras.Model) -> None:
+    """Copy what is neither configuration nor weight: vocabularies, adapted statistics."""
+    layers = masks.layer_paths(target)
+    for path, layer in masks.layer_paths(source).items():
+        twin = layers.get(path)
+        if twin is None or isinstance(layer, keras.Model):
+            continue
+        if hasattr(layer, "save_assets") and hasattr(twin, "load_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                layer.save_assets(folder)
+                twin.load_assets(folder)
+        if isinstance(layer, keras.layers.Normalization) and layer.built:
+            twin.finalize_state()
+
+
+def copy_compilation(source: keras.Model, target: keras.Model) -> Any | None:
+    """Compile `target` as `source` is compiled, its optimizer built; None where it is not."""
+    if not source.compiled or source.optimizer is None:
+        return None
+    target.compile_from_config(source.get_compile_config())
+    if not target.optimizer.built:
+        target.optimizer.build(target.trainable_variables)
+    return target.optimizer
