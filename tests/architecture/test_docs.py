@@ -1,0 +1,55 @@
+"""Documents keep up with the code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONTRACTS = {
+    contract["name"]
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+}
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+
+
+def test_every_dependency_says_why_it_is_there() -> None:
+    asked = [*PROJECT["dependencies"]]
+    for extra in PROJECT["optional-dependencies"].values():
+        asked += extra
+    named = {re.match(r"[\w-]+", requirement)[0] for requirement in asked}  # type: ignore[index]
+    table = (ROOT / "docs" / "dependencies.md").read_text()
+    explained = set(re.findall(r"^\| ([\w-]+) \|", table, re.MULTILINE)) - {"package"}
+    assert explained == named
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_every_decision_names_a_check_that_exists(page: Path) -> None:
+    checked_by = page.read_text().partition("**Checked by**")[2]
+    paths = re.findall(r"`((?:tests|app|pyproject)[\w./]*)`", checked_by)
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    quoted = {" ".join(name.split()) for name in re.findall(r'"([^"]+)"', checked_by)}
+    assert quoted <= CONTRACTS
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(page.stem[:4]) for page in DECISIONS]
+    assert numbers == list(range(1, len(DECISIONS) + 1))
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
