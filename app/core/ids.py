@@ -7,8 +7,8 @@ import secrets
 import time
 from typing import Literal
 
-Prefix = Literal["own", "mdl", "dst", "job"]
-PATTERN = re.compile(r"(?:own|mdl|dst|job)_[0-9a-hjkmnp-tv-z]{26}")
+Prefix = Literal["own", "key", "mdl", "dst", "job"]
+PATTERN = re.compile(r"(?:own|key|mdl|dst|job)_[0-9a-hjkmnp-tv-z]{26}")
 # Crockford's base 32 leaves out i, l, o and u.
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 

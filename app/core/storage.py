@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -82,6 +82,10 @@ class Storage:
         await obstore.put_async(self._store, key, watched())
         return Stored(size, digest.hexdigest())
 
+    def put(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Store what an iterable yields, overwriting what was there."""
+        obstore.put(self._store, key, chunks)
+
     def put_file(self, key: str, path: Path) -> Stored:
         """Store a file, overwriting what was there."""
         digest, size = hashlib.sha256(), 0
@@ -94,7 +98,7 @@ class Storage:
                     size += len(chunk)
                     yield chunk
 
-        obstore.put(self._store, key, chunks())
+        self.put(key, chunks())
         return Stored(size, digest.hexdigest())
 
     def adopt(self, key: str, path: Path) -> None:

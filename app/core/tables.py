@@ -1,6 +1,6 @@
 """The tables. A job's row is the truth about it: the broker only says "look at this row".
 
-owners --< models, datasets --< jobs --< job_levels, job_events, artifacts
+owners --< api_keys, models, datasets --< jobs --< job_levels, job_events, artifacts
 workers: which workers live, for /readyz; nobody's, so without an owner
 """
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -73,6 +74,20 @@ class OwnerTable(Base):
     id: Mapped[str] = mapped_column(String(30), primary_key=True)
     name: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class ApiKeyTable(Base):
+    """A bearer key. Only its hash is stored: whoever reads the database cannot use it."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (Index(None, "owner_id"), UniqueConstraint("key_sha256"))
+
+    id: Mapped[str] = mapped_column(String(30), primary_key=True)
+    owner_id: Mapped[str] = mapped_column(String(30), ForeignKey("owners.id"))
+    name: Mapped[str]
+    key_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class Owned:
