@@ -1,0 +1,144 @@
+"""How it was done, in enough detail to do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prunery.reports.language import Language
+from prunery.reports.measures import Measure
+from prunery.reports.numbers import Numbers
+from prunery.specs.recipe import Recipe
+from prunery.specs.report import Latency, Report
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One row of the latency table."""
+
+    examples: str
+    before: str
+    after: str
+    before_slow: str
+    after_slow: str
+    runs: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One replicate: a seed with what came of it."""
+
+    seed: int
+    before: str
+    after: str
+    controls: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """Facts are pairs of name and value; the recipe is the resolved one, as JSON."""
+
+    facts: tuple[tuple[str, str], ...]
+    timings: tuple[Timing, ...]
+    runs: tuple[Run, ...]
+    recipe: str
+
+
+def tell(report: Report, measure: Measure, language: Language) -> Method:
+    """Everything a person needs who wants to repeat the job."""
+    return Method(
+        facts=tuple(_facts(report, language)),
+        timings=tuple(_timings(report, language)),
+        runs=tuple(_runs(report, measure)),
+        recipe=_changed(report.method.recipe),
+    )
+
+
+def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
+    numbers, say = Numbers(language), language.gettext
+    method, data, task = report.method, report.data, report.task
+    yield say("Job"), " · ".join(part for part in (report.job_id, report.name) if part)
+    yield say("Finished"), numbers.moment(report.created_at)
+    yield say("Took"), numbers.duration(report.seconds)
+    yield say("Task"), task.kind.replace("_", " ")
+    if task.metric:
+        why = f": {task.why_metric}" if task.why_metric else ""
+        yield say("Measured by"), f"{task.metric}{why}"
+    if task.loss:
+        yield say("Loss"), task.loss
+    if report.comparison.method:
+        yield say("Statistics"), report.comparison.method
+    if report.comparison.mcnemar_p is not None:
+        yield say("McNemar’s p"), numbers.significant(report.comparison.mcnemar_p)
+    splits = {
+        "train": say("training"),
+        "validation": say("choosing"),
+        "test": say("test"),
+    }
+    yield (
+        say("Examples"),
+        ", ".join(
+            f"{splits.get(name, name)} {numbers.integer(count)}"
+            for name, count in data.examples.items()
+        )
+        or "–",
+    )
+    yield from _optional(
+        (say("Input scale"), data.scale),
+        (say("Resizing"), data.resize),
+        (say("Labels"), data.labels),
+        (say("Training loop"), method.training_loop),
+        (say("Sandbox"), method.sandbox),
+    )
+    yield from _named(say("Seeds"), {k: str(v) for k, v in method.seeds.items()})
+    yield from _named(say("Versions"), method.versions)
+    yield from _named(say("Hardware"), method.hardware)
+    yield from _optional(
+        (say("Model, SHA-256"), method.model_sha256),
+        (say("Examples, SHA-256"), method.dataset_sha256 or data.sha256),
+    )
+
+
+def _optional(*pairs: tuple[str, str | None]) -> Iterator[tuple[str, str]]:
+    for name, value in pairs:
+        if value:
+            yield name, value
+
+
+def _named(name: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
+    if values:
+        yield name, ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def _timings(report: Report, language: Language) -> Iterator[Timing]:
+    numbers = Numbers(language)
+    after = {one.examples: one for one in report.compact.latency}
+
+    def milliseconds(latency: Latency | None, slow: bool) -> str:
+        if latency is None:
+            return "–"
+        return numbers.milliseconds(latency.p95_ms if slow else latency.median_ms)
+
+    for before in report.dense.latency:
+        compact = after.get(before.examples)
+        yield Timing(
+            numbers.integer(before.examples),
+            milliseconds(before, slow=False),
+            milliseconds(compact, slow=False),
+            milliseconds(before, slow=True),
+            milliseconds(compact, slow=True),
+            numbers.integer(before.runs),
+        )
+
+
+def _runs(report: Report, measure: Measure) -> Iterator[Run]:
+    def show(value: float | None) -> str:
+        return "–" if value is None else measure.show(value)
+
+    for run in report.replicates:
+        controls = ", ".join(f"{name} {measure.show(v)}" for name, v in run.controls.items())
+        yield Run(run.seed, show(run.dense), show(run.compact), controls or "–")
+
+
+def _changed(recipe: Recipe) -> str:
+    return recipe.model_dump_json(indent=2)

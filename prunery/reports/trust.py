@@ -1,0 +1,182 @@
+"""Why the result can be trusted, and where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from prunery.reports.facts import change_in_words
+from prunery.reports.ladder import control_name
+from prunery.reports.language import Language
+from prunery.reports.measures import Measure
+from prunery.reports.numbers import Numbers
+from prunery.specs.report import Proof, Report
+
+FEW_EXAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """`sure` is a tick, `note` is good to know, `caution` takes something back."""
+
+    title: str
+    detail: str
+    tone: Literal["sure", "note", "caution"] = "sure"
+
+
+def checks(report: Report, measure: Measure, language: Language) -> tuple[Check, ...]:
+    """In the order of what a person asks first."""
+    return tuple(_checks(report, measure, language))
+
+
+def _checks(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
+    yield from (_proof(proof, language) for proof in report.proofs)
+    yield _test(report, language)
+    yield from _few(report, measure, language)
+    yield from shipped(report, measure, language)
+    if any(one.examples == 1 for one in report.compact.latency):
+        yield Check(
+            language.gettext("Speed is for this server"),
+            language.gettext(
+                "A phone will differ. Try the file on yours before you promise a number."
+            ),
+            tone="note",
+        )
+
+
+def _proof(proof: Proof, language: Language) -> Check:
+    if proof.verdict == "exact":
+        title = language.gettext("The file you download is the one we tested")
+    elif proof.verdict == "approximate":
+        title = language.gettext("This file is an approximation, as you allowed")
+    else:
+        title = language.gettext("We could not prove that this file changes nothing")
+    tone: Literal["sure", "caution"] = "sure" if proof.verdict == "exact" else "caution"
+    return Check(title, f"{proof.file}: {_agreement(proof, language)}", tone)
+
+
+def _agreement(proof: Proof, language: Language) -> str:
+    numbers, said = Numbers(language), []
+    if proof.same_class is not None and proof.examples:
+        same = round(proof.same_class * proof.examples)
+        said.append(
+            language.ngettext(
+                "the same answer as the full-size network on %(same)s of %(number)s example.",
+                "the same answer as the full-size network on %(same)s of %(number)s examples.",
+                proof.examples,
+                same=numbers.integer(same),
+                number=numbers.integer(proof.examples),
+            )
+        )
+    elif proof.examples:
+        said.append(
+            language.ngettext(
+                "compared with the full-size network on %(number)s example.",
+                "compared with the full-size network on %(number)s examples.",
+                proof.examples,
+                number=numbers.integer(proof.examples),
+            )
+        )
+    if proof.max_abs_diff_float64 is not None:
+        said.append(
+            language.gettext(
+                "Largest difference in any output, computed precisely: %(difference)s.",
+                difference=numbers.significant(proof.max_abs_diff_float64, 2),
+            )
+        )
+    return " ".join(said) or language.gettext("there were no examples to compare on.")
+
+
+def _test(report: Report, language: Language) -> Check:
+    if not report.data.examples.get("test"):
+        return Check(
+            language.gettext("Nothing was tested"),
+            language.gettext("There were no test examples. Keep some aside and run the job again."),
+            tone="caution",
+        )
+    looks = report.comparison.test_looks
+    title = language.gettext("The test examples were kept aside")
+    if looks <= 1:
+        detail = language.gettext(
+            "Neither training nor choosing the size used them. They were looked at once."
+        )
+        return Check(title, detail)
+    detail = language.ngettext(
+        "They were looked at %(count)s time: each look makes the figures a little too kind.",
+        "They were looked at %(count)s times: each look makes the figures a little too kind.",
+        looks,
+    )
+    return Check(title, detail, tone="caution")
+
+
+def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
+    difference = report.comparison.difference
+    if difference is None or not 0 < measure.examples < FEW_EXAMPLES:
+        return
+    half = (difference.high - difference.low) / 2
+    yield Check(
+        language.gettext("There were few test examples"),
+        language.ngettext(
+            "%(number)s shows only changes above about %(amount)s. More would say it more surely.",
+            "%(number)s show only changes above about %(amount)s. More would say it more surely.",
+            measure.examples,
+            number=measure.numbers.integer(measure.examples),
+            amount=measure.show_change(half),
+        ),
+        tone="caution",
+    )
+
+
+def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
+    """What the control experiments say: honest words, whichever way they went."""
+    verdict, say = report.verdict, language.gettext
+    if verdict.shipped == "fresh_small":
+        yield Check(
+            say("A freshly initialised small network did as well"),
+            say(
+                "So that is the one you get. The smaller shape was enough: which parts of your "
+                "model to keep made no difference here."
+            ),
+            tone="caution",
+        )
+    elif verdict.shipped == "random_units":
+        yield Check(
+            say("Removing parts at random did as well"),
+            say("So that is the network you get. Our choice of parts was worth nothing here."),
+            tone="caution",
+        )
+    elif verdict.shipped == "fine_tuned":
+        yield Check(
+            say("Going on from the trained weights did better than rewinding them"),
+            say("So that is the network you get; it is no lottery ticket in the strict sense."),
+            tone="caution",
+        )
+    margin = ""
+    if verdict.ticket_margin is not None:
+        margin = say(
+            "Against the best control: %(change)s.",
+            change=change_in_words(verdict.ticket_margin, measure, language),
+        )
+    if verdict.winning_ticket is True:
+        yield Check(
+            say("It is a winning ticket"),
+            say("Control experiments of the same size did worse.") + f" {margin}",
+        )
+    elif verdict.winning_ticket is False:
+        detail = _rivals_of_choice(report, language)
+        yield Check(
+            say("It is not a winning ticket"),
+            say("A control experiment of the same size did about as well or better.")
+            + f" {margin}{detail}",
+            tone="caution",
+        )
+
+
+def _rivals_of_choice(report: Report, language: Language) -> str:
+    notes = [
+        f"{control_name(result.control, language)}: {result.note}"
+        for result in report.controls
+        if result.level == report.chosen_level and result.note
+    ]
+    return (" " + "; ".join(notes)) if notes else ""

@@ -1,0 +1,1 @@
+"""Objects that look like real ones, for tests that read them."""
