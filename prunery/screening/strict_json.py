@@ -1,0 +1,67 @@
+"""JSON as strictly as RFC 8259 allows: no duplicate keys, NaN, huge integers or deep nesting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prunery.specs.errors import PruneryError
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_INTEGER = 2**53
+
+
+class _RefusedError(ValueError):
+    """Raised inside the parser's hooks; its message is for the person who uploaded."""
+
+
+def parse(text: bytes | str, *, code: str = "model_config_invalid", what: str = "The JSON") -> Any:
+    """Return the parsed document. Raises `code` for anything unusual."""
+    if len(text) > MAX_BYTES:
+        raise PruneryError(code, f"{what} is larger than {MAX_BYTES // 1024**2} MB.")
+    try:
+        document = json.loads(
+            text.decode("utf-8") if isinstance(text, bytes) else text,
+            object_pairs_hook=_unique,
+            parse_constant=_constant,
+            parse_int=_integer,
+        )
+    except _RefusedError as error:
+        raise PruneryError(code, f"{what} {error}.") from None
+    except (ValueError, RecursionError):
+        raise PruneryError(code, f"{what} is not valid JSON.") from None
+    _check_depth(document, code, what)
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RefusedError("has a key twice in one object")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise _RefusedError(f"holds {name}, which is not a number")
+
+
+def _integer(digits: str) -> int:
+    # Measured by length first: turning a million digits into a number takes minutes.
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise _RefusedError("holds an integer beyond 2^53")
+    return int(digits)
+
+
+def _check_depth(document: Any, code: str, what: str) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise PruneryError(code, f"{what} is nested deeper than {MAX_DEPTH} levels.")

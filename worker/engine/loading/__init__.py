@@ -1,0 +1,1 @@
+"""Loading models that strangers made."""

@@ -1,0 +1,83 @@
+"""The compile configuration of a file: checked apart from the model, and compiled by ourselves.
+
+A loss that is not Keras' own is no reason to turn a model away: it comes uncompiled, with a note.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import keras
+
+from prunery.screening import config as screening
+from prunery.specs.errors import PruneryError
+from prunery.specs.models import CompileInfo
+from worker.engine.loading.build import brief
+
+
+def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]) -> bool:
+    """Compile `model` as the file says; False, with a note, where that cannot be done."""
+    try:
+        screening.check_compile(document)
+    except PruneryError as error:
+        if error.code != "model_custom_object":
+            raise
+        notes.append(f"The model comes uncompiled: {error.detail} Set training.loss.")
+        return False
+    try:
+        model.compile_from_config(copy.deepcopy(document))
+    except Exception as error:  # whatever a wrong loss, metric or optimizer raises
+        notes.append(f"The model comes uncompiled: {brief(error)}")
+        model.compiled = False
+        return False
+    return True
+
+
+def describe(document: dict[str, Any]) -> CompileInfo:
+    """Put a compile configuration into words."""
+    optimizer = document.get("optimizer")
+    return CompileInfo(
+        loss=_words(document.get("loss")),
+        optimizer=_name(optimizer) if optimizer else None,
+        learning_rate=_learning_rate(optimizer),
+        metrics=tuple(_names(document.get("metrics"))),
+    )
+
+
+def _learning_rate(optimizer: Any) -> float | None:
+    settings = optimizer.get("config", {}) if isinstance(optimizer, dict) else {}
+    while isinstance(settings, dict):
+        found = settings.get("learning_rate", settings.get("initial_learning_rate"))
+        if isinstance(found, int | float):
+            return float(found)
+        inner = found if found is not None else settings.get("inner_optimizer")
+        settings = inner.get("config") if isinstance(inner, dict) else None
+    return None
+
+
+def _words(loss: Any) -> str | None:
+    names = list(_names(loss))
+    return ", ".join(names) if names else None
+
+
+def _names(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [name for item in value for name in _names(item)]
+    if isinstance(value, dict) and "class_name" not in value:
+        return [f"{key}: {name}" for key, item in value.items() for name in _names(item)]
+    return [_name(value)]
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    settings = value.get("config")
+    if value.get("class_name") == "function":
+        return str(settings)
+    inner = settings.get("inner_optimizer") if isinstance(settings, dict) else None
+    if inner is not None:
+        return _name(inner)
+    return str(value.get("class_name"))

@@ -1,0 +1,181 @@
+"""What is known of a loaded model: its ends, its size, the task that it was made for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from prunery.specs.models import ModelSummary, TaskKind, TensorInfo
+from worker.engine import masks
+from worker.engine.loading.build import live_operations
+from worker.engine.loading.models import Loaded
+
+# By arithmetic too: old models divide and subtract where newer ones have a layer.
+_SCALING = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract")
+_NORMALIZATION = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+    "SpectralNormalization",
+    "LayerScale",
+)
+# Layers that leave numbers as they are, between an input and the layer that may scale it.
+_PASSIVE = (
+    *("InputLayer", "Reshape", "ExpandDims", "ZeroPadding2D", "ZeroPadding1D", "Permute"),
+    *("Resizing", "Cast", "GetItem", "Stack", "Concatenate", "Identity", "GaussianNoise"),
+)
+
+
+def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
+    """Describe a loaded model; `flops` comes from profiling, which this room doesn't import."""
+    model = loaded.model
+    operations = live_operations(model)
+    kinds = {type(operation).__name__ for operation in operations}
+    outputs = _tensors(model.outputs, output_names(model))
+    activation = output_activation(model)
+    return ModelSummary(
+        name=model.name,
+        format=loaded.format,
+        inputs=_tensors(model.inputs, input_names(model)),
+        outputs=outputs,
+        layers=sum(1 for item in operations if isinstance(item, keras.Layer) and item is not model),
+        layer_paths=tuple(masks.layer_paths(model)),
+        parameters=sum(math.prod(variable.shape) for variable in model.weights),
+        flops=flops,
+        compiled=loaded.compiled,
+        output_activation=activation,
+        scales_inputs=scales_inputs(model),
+        has_normalization=bool(kinds & set(_NORMALIZATION)),
+        has_residuals=_has_residuals(operations),
+        task=guess_task(loaded.compiled.loss if loaded.compiled else None, outputs, activation),
+        notes=tuple(loaded.notes),
+        keras_version=loaded.keras_version,
+    )
+
+
+def input_names(model: keras.Model) -> list[str]:
+    """Names of a model's inputs, in order: keys where it takes a dict, else its input layers."""
+    return _names(model.inputs, getattr(model, "_inputs_struct", None))
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Names of a model's outputs, in order: keys where it returns a dict, else the layers."""
+    return _names(model.outputs, getattr(model, "_outputs_struct", None))
+
+
+def _names(tensors: list[Any], struct: Any) -> list[str]:
+    keys = {id(tensor): key for key, tensor in struct.items()} if isinstance(struct, dict) else {}
+    names: list[str] = []
+    for tensor in tensors:
+        name = keys.get(id(tensor), tensor._keras_history.operation.name)
+        again = names.count(name)
+        names.append(f"{name}_{again}" if again else name)
+    return names
+
+
+def _tensors(tensors: list[Any], names: list[str]) -> tuple[TensorInfo, ...]:
+    return tuple(
+        TensorInfo(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype))
+        for tensor, name in zip(tensors, names, strict=True)
+    )
+
+
+def output_activation(model: keras.Model) -> str | None:
+    """Name of the activation that the first output comes out of; None where there is none."""
+    tensor = model.outputs[0]
+    for _ in range(50):
+        operation = tensor._keras_history.operation
+        if isinstance(operation, keras.Sequential | keras.src.models.functional.Functional):
+            if operation is model or not operation.outputs:
+                return None
+            tensor = operation.outputs[tensor._keras_history.tensor_index]
+            continue
+        name = _activation_of(operation)
+        if name not in ("passive", "linear"):
+            return name
+        inputs = operation._inbound_nodes[tensor._keras_history.node_index].input_tensors
+        if name == "linear" or not inputs:
+            return None
+        tensor = inputs[0]
+    return None
+
+
+def _activation_of(operation: Any) -> str | None:
+    if type(operation).__name__ in ("Softmax", "Sigmoid", "Tanh", "Relu", "ReLU", "LogSoftmax"):
+        return type(operation).__name__.lower()
+    if type(operation).__name__ in ("Reshape", "Flatten", "Cast", "Dropout", "Identity", "Permute"):
+        return "passive"
+    inner = operation.layer if type(operation).__name__ == "TimeDistributed" else operation
+    function = getattr(inner, "activation", None)
+    return getattr(function, "__name__", None) if function is not None else "linear"
+
+
+def scales_inputs(model: keras.Model) -> bool:
+    """Tell whether every input meets a Rescaling or normalising layer before anything else."""
+    return all(_is_scaled(model, tensor) for tensor in model.inputs)
+
+
+def _is_scaled(model: keras.Model, tensor: Any) -> bool:
+    frontier, seen = [tensor], set()
+    while frontier:
+        current = frontier.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for node in _readers(model, current):
+            operation = node.operation
+            kind = type(operation).__name__
+            if kind in _SCALING:
+                return True
+            if isinstance(operation, keras.Model):
+                if any(_is_scaled(operation, inner) for inner in operation.inputs):
+                    return True
+            elif kind in _PASSIVE or kind.startswith("Random"):
+                frontier.extend(node.output_tensors)
+    return False
+
+
+def _readers(model: keras.Model, tensor: Any) -> list[Any]:
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return [
+        node
+        for operation in graph.operations
+        for node in operation._inbound_nodes
+        if any(tensor is one for one in node.input_tensors)
+    ]
+
+
+def _has_residuals(operations: list[Any]) -> bool:
+    """A sum of two tensors of which one is an ancestor's output too: told by the merge alone."""
+    return any(
+        type(operation).__name__ == "Add"
+        and any(len(node.input_tensors) > 1 for node in operation._inbound_nodes)
+        for operation in operations
+    )
+
+
+def guess_task(
+    loss: str | None, outputs: tuple[TensorInfo, ...], activation: str | None
+) -> TaskKind:
+    """The task that loss, output width and activation speak for."""
+    loss = (loss or "").lower().replace("_", "")
+    shape = outputs[0].shape
+    if len(outputs) > 1:
+        return "unknown"
+    if len(shape) > 1 and ("crossentropy" in loss or activation in ("softmax", "sigmoid")):
+        return "per_position"
+    if "binarycrossentropy" in loss or "binaryfocal" in loss:
+        return "binary" if shape[-1:] == (1,) else "multilabel"
+    if "categorical" in loss:
+        return "multiclass"
+    if any(word in loss for word in ("squared", "absolute", "mse", "mae", "huber", "logcosh")):
+        return "regression"
+    if activation in ("softmax", "logsoftmax", "log_softmax"):
+        return "multiclass"
+    if activation == "sigmoid" and shape[-1:] == (1,):
+        return "binary"
+    return "unknown"

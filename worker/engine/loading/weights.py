@@ -1,0 +1,93 @@
+"""Putting a file's weights into a built model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras.src.legacy.saving import legacy_h5_format
+
+from prunery.specs.errors import PruneryError
+from worker.engine.loading import hdf5
+from worker.engine.loading.build import brief
+
+
+def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
+    """Load the weights member of a .keras archive, extracted as `*.weights.h5`.
+
+    Returns whether the optimizer's state was in it and fits.
+    """
+    with hdf5.open_checked(path) as opened:
+        # Two variables, the step and the rate, are all there is before the first step.
+        has_state = "optimizer/vars" in opened and len(opened["optimizer/vars"]) > 0
+    optimizer = getattr(model, "optimizer", None) if has_state else None
+    before = len(notes)
+    skipped = [] if optimizer is not None else _compile_state(model)
+    with _weights_errors():
+        if optimizer is not None:
+            try:
+                with _as_notes(notes):
+                    model.load_weights(path)
+            except ValueError:
+                notes.append("The optimizer's state does not fit and starts afresh.")
+                skipped, optimizer = _compile_state(model), None
+            else:
+                return len(notes) == before
+        with _as_notes(notes):
+            model.load_weights(path, objects_to_skip=skipped)
+    return False
+
+
+def _compile_state(model: keras.Model) -> list[object]:
+    names = ("optimizer", "_optimizer", "_loss_tracker", "_compile_metrics", "_compile_loss")
+    return [found for name in names if (found := getattr(model, name, None)) is not None]
+
+
+def from_legacy_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
+    """Load an .h5 file's weights in the order written; True if optimizer state came too."""
+    with hdf5.open_checked(path) as opened:
+        group = opened.get("model_weights", opened)
+        with _weights_errors(), _as_notes(notes):
+            legacy_h5_format.load_weights_from_hdf5_group(group, model)
+        return _legacy_optimizer(model, opened)
+
+
+def _legacy_optimizer(model: keras.Model, opened: hdf5.h5py.File) -> bool:
+    optimizer = getattr(model, "optimizer", None)
+    version = opened.attrs.get("keras_version", "")
+    if optimizer is None or "optimizer_weights" not in opened or not str(version).startswith("3"):
+        return False
+    names = opened["optimizer_weights"].attrs.get("weight_names", ())
+    values = [np.asarray(opened["optimizer_weights"][name]) for name in names]
+    variables = optimizer.variables
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        return False
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return True
+
+
+@contextmanager
+def _weights_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, OSError, AttributeError) as error:
+        raise PruneryError("model_weights_invalid", brief(error)) from None
+
+
+@contextmanager
+def _as_notes(notes: list[str]) -> Iterator[None]:
+    """What Keras warns of while loading is something to tell, not to fail on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        text = str(warning.message)
+        if "Skipping variable loading for optimizer" in text:
+            text = "The model was compiled but never trained: its optimizer starts afresh."
+        if text not in notes:
+            notes.append(text[:300])
