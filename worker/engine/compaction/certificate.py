@@ -1,0 +1,234 @@
+"""certificate.json: the job's own proof that masked and compact network compute the same.
+
+Silence is no proof: where outputs do not vary, or rounding alone moves them by more than 1e-6, the
+verdict is "not_proven".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from prunery.specs.report import Proof
+from worker.engine import masks
+from worker.engine.compaction import probes, stepwise
+
+# Differences relative to the largest output, but at least 1: below the first, float64 agrees;
+# up to the second, rounding must account for it.
+AGREEMENT = 1e-9
+LARGEST_ROUNDING = 1e-6
+# Outputs that move less than this, relative to their size, prove nothing.
+LEAST_VARIATION = 1e-7
+
+Verdict = Literal["exact", "not_proven", "approximate"]
+
+
+def certify(
+    masked_model: keras.Model,
+    compact_model: keras.Model,
+    inputs: Mapping[str, np.ndarray],
+    *,
+    split: str = "validation",
+    scale: str = "none",
+    keep: Mapping[str, Mapping[int, Sequence[int]]] | None = None,
+    folded: Iterable[str] = (),
+    rescaled: Mapping[str, float] | None = None,
+    not_removed: Mapping[str, str] | None = None,
+    masked_path: Path | None = None,
+    compact_path: Path | None = None,
+    approximate: bool = False,
+    examples: int = 64,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Compare two models in float64 and in their own precision; the result is JSON.
+
+    `inputs` are the user's examples by input name, already scaled as the model expects them (empty:
+    random inputs alone); `approximate` says that the user allowed inexact removals.
+    """
+    own, given = probes.inputs_for(masked_model, inputs, examples, seed)
+    wide = _compare(masked_model, compact_model, given, "float64")
+    native = _compare(masked_model, compact_model, given, None)
+    variation = _variation(wide.first, own)
+    verdict, reason = _judge(wide, variation, masked_model, given, approximate, seed)
+    return {
+        "format": 1,
+        "verdict": verdict,
+        "reason": reason,
+        "masked_sha256": _sha256(masked_path),
+        "compact_sha256": _sha256(compact_path),
+        "parameters": {"masked": _parameters(masked_model), "compact": _parameters(compact_model)},
+        "keep": {
+            key: {str(axis): [int(k) for k in kept] for axis, kept in sorted(axes.items())}
+            for key, axes in (keep or {}).items()
+        },
+        "folded": sorted(folded),
+        "rescaled": {key: float(factor) for key, factor in (rescaled or {}).items()},
+        "max_abs_diff_float64": wide.largest,
+        "mean_abs_diff_float64": wide.mean,
+        "max_rel_diff_native": native.relative,
+        "mean_abs_diff_native": native.mean,
+        "output_variation": variation,
+        "same_class": _same_class(native, own),
+        "inputs": {
+            "examples": own,
+            "split": split if own else None,
+            "scale": scale,
+            "random_scaled_zero_and_single": len(given[0]) - own if given else 0,
+            "seed": seed,
+        },
+        "not_removed": dict(not_removed or {}),
+    }
+
+
+def proof(certificate: Mapping[str, Any], file: str = "model.keras") -> Proof:
+    """The certificate in short, for the report."""
+    return Proof(
+        file=file,
+        verdict=certificate["verdict"],
+        max_abs_diff_float64=certificate["max_abs_diff_float64"],
+        max_rel_diff_native=certificate["max_rel_diff_native"],
+        output_variation=certificate["output_variation"],
+        same_class=certificate["same_class"],
+        examples=certificate["inputs"]["examples"],
+        sha256=certificate["compact_sha256"],
+    )
+
+
+class _Compared:
+    """Outputs of both models, and how far apart they are where they are finite."""
+
+    def __init__(self, first: list[np.ndarray], second: list[np.ndarray]) -> None:
+        self.first, self.second = first, second
+        self.same_shapes = [a.shape for a in first] == [b.shape for b in second]
+        apart = (
+            [_apart(a, b) for a, b in zip(first, second, strict=True)] if self.same_shapes else []
+        )
+        self.largest = max((float(d.max(initial=0.0)) for d in apart), default=float("inf"))
+        self.mean = (
+            float(np.mean([d.mean() if d.size else 0.0 for d in apart])) if apart else float("inf")
+        )
+        self.size = max((_size(a) for a in first), default=0.0)
+        self.relative = (
+            self.largest / max(self.size, np.finfo(np.float64).tiny) if self.largest else 0.0
+        )
+        self.finite = all(np.isfinite(a).any() for a in first)
+
+    @property
+    def against_size(self) -> float:
+        """The largest difference relative to the largest output, but at least 1."""
+        return self.largest / max(1.0, self.size)
+
+
+def _compare(
+    first: keras.Model, second: keras.Model, given: list[np.ndarray], dtype: str | None
+) -> _Compared:
+    return _Compared(
+        _in_batches(first, given, dtype, None), _in_batches(second, given, dtype, None)
+    )
+
+
+def _in_batches(
+    model: keras.Model, given: list[np.ndarray], dtype: str | None, perturb: Any
+) -> list[np.ndarray]:
+    """Outputs of all probes, a few at a time where examples are large, or the batch is fixed."""
+    total = len(given[0])
+    fixed = model.inputs[0].shape[0]
+    batch = fixed or _batch(given)
+    parts = []
+    for start in range(0, total, batch):
+        part = [value[start : start + batch] for value in given]
+        short = (fixed or 0) - len(part[0])
+        if short > 0:
+            part = [np.concatenate([value, np.repeat(value[-1:], short, axis=0)]) for value in part]
+        outputs = stepwise.run(model, part, dtype=dtype, perturb=perturb)
+        parts.append([output[: total - start] for output in outputs])
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def _batch(given: list[np.ndarray], budget_values: int = 1_500_000) -> int:
+    return max(1, budget_values // max(sum(value[:1].size for value in given), 1))
+
+
+def _judge(
+    wide: _Compared,
+    variation: float,
+    masked_model: keras.Model,
+    given: list[np.ndarray],
+    approximate: bool,
+    seed: int,
+) -> tuple[Verdict, str | None]:
+    if not wide.same_shapes:
+        return "not_proven", "The two models' outputs differ in shape."
+    if not wide.finite:
+        return "not_proven", "An output is not a finite number on any of the inputs."
+    if variation < LEAST_VARIATION:
+        return "not_proven", "An output is the same for all inputs, so equal outputs prove nothing."
+    difference = wide.against_size
+    if difference <= AGREEMENT:
+        return "exact", None
+    if approximate:
+        return "approximate", "The recipe allows removals that change the outputs a little."
+    rounding = _rounding(masked_model, wide, given, seed)
+    if rounding > LARGEST_ROUNDING:
+        return "not_proven", "The network amplifies rounding beyond 1e-6, even in float64."
+    if difference <= LARGEST_ROUNDING and difference <= 10 * rounding:
+        return "exact", "The difference is no larger than what rounding alone does."
+    return "not_proven", "The outputs differ by more than rounding explains."
+
+
+def _rounding(model: keras.Model, wide: _Compared, given: list[np.ndarray], seed: int) -> float:
+    moved = _in_batches(model, given, "float64", np.random.default_rng(seed))
+    return _Compared(wide.first, moved).against_size
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Absolute differences; equal infinities, or NaN in both, agree; NaN in one does not."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a - b)
+    apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
+    return np.where(np.isnan(apart), np.inf, apart)
+
+
+def _size(value: np.ndarray) -> float:
+    finite = np.abs(value[np.isfinite(value)].astype(np.float64))
+    return float(finite.max(initial=0.0))
+
+
+def _variation(outputs: list[np.ndarray], own: int) -> float:
+    """How far the least varying output moves over the examples, relative to its size."""
+    found = []
+    for output in outputs:
+        rows = output[: own if own > 1 else None].astype(np.float64)
+        rows = np.where(np.isfinite(rows), rows, 0.0)
+        moved = float(np.max(rows.max(axis=0) - rows.min(axis=0), initial=0.0))
+        found.append(moved / max(_size(rows), np.finfo(np.float64).tiny) if moved else 0.0)
+    return min(found, default=0.0)
+
+
+def _same_class(native: _Compared, own: int) -> float | None:
+    """Share of the examples for which both models name the same class; None where none is named."""
+    if not native.same_shapes or not native.first:
+        return None
+    a, b = native.first[0][: own or None], native.second[0][: own or None]
+    if a.ndim != 2:
+        return None
+    if a.shape[-1] == 1:
+        return float(np.mean((a > 0.5) == (b > 0.5)))
+    return float(np.mean(a.argmax(-1) == b.argmax(-1)))
+
+
+def _parameters(model: keras.Model) -> int:
+    return sum(int(np.prod(v.shape)) for v in masks.variable_keys(model).values())
+
+
+def _sha256(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""Run a model operation by operation in another precision, leaving the model as it is.
+
+Only one layer at a time exists in float64, so that proving a model takes little more memory than
+holding it, and every intermediate tensor is dropped after its last reader.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.engine import masks
+
+_NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
+_EPSILON = float(np.finfo(np.float64).eps)
+
+Watch = Callable[[str, Any, Any], None]
+
+
+def run(
+    model: keras.Model,
+    inputs: Sequence[np.ndarray],
+    *,
+    dtype: str | None = "float64",
+    perturb: np.random.Generator | None = None,
+) -> list[np.ndarray]:
+    """Flat outputs for flat inputs, in the order of `model.inputs` and `model.outputs`.
+
+    `dtype` None keeps the model's own precision. With `perturb` every weight is moved by one unit
+    in its last place, up or down: what then moves in the outputs is rounding.
+    """
+    given = [_tensor(value, like, dtype) for value, like in zip(inputs, model.inputs, strict=True)]
+    outputs = _run(model, given, dtype, perturb)
+    return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
+
+
+def _tensor(value: np.ndarray, like: Any, dtype: str | None) -> Any:
+    wide = dtype if dtype and "float" in like.dtype else like.dtype
+    return keras.ops.convert_to_tensor(value, dtype=wide)
+
+
+def _run(model: Any, inputs: list[Any], dtype: str | None, perturb: Any) -> list[Any]:
+    graph = getattr(model, "_functional", None) or model
+    tensors = {id(symbol): value for symbol, value in zip(graph.inputs, inputs, strict=True)}
+    nodes = [
+        node
+        for depth in sorted(graph._nodes_by_depth, reverse=True)
+        for node in graph._nodes_by_depth[depth]
+        if node.operation and not node.is_input
+    ]
+    readers = Counter(id(symbol) for node in nodes for symbol in node.input_tensors)
+    readers.update(id(symbol) for symbol in graph.outputs)
+    for node in nodes:
+        args, kwargs = node.arguments.fill_in(tensors)
+        outputs = _call(node.operation, args, kwargs, dtype, perturb)
+        for symbol, value in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
+            tensors[id(symbol)] = value
+        for symbol in node.input_tensors:
+            readers[id(symbol)] -= 1
+            if not readers[id(symbol)]:
+                tensors.pop(id(symbol), None)
+    return [tensors[id(symbol)] for symbol in graph.outputs]
+
+
+def _call(operation: Any, args: Any, kwargs: Any, dtype: str | None, perturb: Any) -> Any:
+    if isinstance(operation, keras.Model):
+        inner = getattr(operation, "_functional", None) or operation
+        given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
+        outputs = _run(operation, given, dtype, perturb)
+        return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
+    if dtype is None and perturb is None:
+        return operation(*args, **kwargs)
+    return _twin(operation, dtype, perturb)(*args, **kwargs)
+
+
+def _twin(operation: Any, dtype: str | None, perturb: Any) -> Any:
+    """The same operation in another precision."""
+    if not isinstance(operation, keras.Layer):
+        config = operation.get_config()
+        edited = widened(config, dtype)
+        return operation if edited == config else type(operation).from_config(edited)
+    twin = type(operation).from_config(widened(operation.get_config(), dtype))
+    build = operation.get_build_config()
+    if not twin.built and build:
+        twin.build_from_config(build)
+    for new, old in zip(twin.weights, operation.weights, strict=True):
+        value = masks.values(old)
+        if perturb is not None and value.dtype.kind == "f":
+            value = value.astype(np.float64)
+            value *= 1 + _EPSILON * perturb.choice((-1.0, 1.0), value.shape)
+        new.assign(value.astype(new.dtype) if value.dtype != new.dtype else value)
+    if isinstance(twin, keras.layers.Normalization):
+        twin.finalize_state()
+    return twin
+
+
+def widened(config: Any, dtype: str | None) -> Any:
+    """A configuration with every floating dtype and dtype policy replaced."""
+    if dtype is None:
+        return config
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {"name": dtype}}
+        return {
+            key: dtype
+            if key in ("dtype", "output_dtype") and value in _NARROW
+            else widened(value, dtype)
+            for key, value in config.items()
+        }
+    if isinstance(config, list):
+        return [widened(item, dtype) for item in config]
+    if isinstance(config, tuple):
+        return tuple(widened(item, dtype) for item in config)
+    return config
