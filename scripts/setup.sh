@@ -21,6 +21,10 @@ find_python() {
     return 1
 }
 
+has_pip() { # is there a virtual environment, and not one that uv made without pip?
+    usable "$VENV/bin/python" && "$VENV/bin/python" -m pip --version >/dev/null 2>&1
+}
+
 if ! python=$(find_python); then
     {
         echo "Prunery needs Python 3.11, 3.12 or 3.13, and found none of them."
@@ -40,7 +44,7 @@ if command -v uv >/dev/null; then
     VIRTUAL_ENV=$VENV uv pip install --quiet --compile-bytecode --require-hashes -r "$LOCK"
     VIRTUAL_ENV=$VENV uv pip install --quiet --no-deps --no-build-isolation --editable .
 else
-    if ! usable "$VENV/bin/python" && ! "$python" -m venv --clear "$VENV"; then
+    if ! has_pip && ! "$python" -m venv --clear "$VENV"; then
         echo "This Python cannot make virtual environments. On Debian: apt install python3-venv" >&2
         exit 1
     fi
