@@ -55,21 +55,24 @@ class Connection:
         # 90 s: the server may hold an answer for 60 (Prefer: wait).
         self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_seconds)
         self._sleep = sleep
+        self._reached = False
 
     def close(self) -> None:
         """Close the sockets."""
         self.http.close()
 
     def get(self, path: str, **options: Any) -> httpx2.Response:
-        """GET, tried again for about ten seconds while the server cannot be reached."""
+        """GET, tried again for ten seconds where a server that was there is gone."""
         for attempt in range(TRIES):
             try:
                 response = self.http.get(path, **options)
             except httpx2.TransportError as error:
-                if attempt == TRIES - 1:
+                # A server that never answered is more likely a wrong address than a restart.
+                if attempt == TRIES - 1 or not self._reached:
                     raise self._unreachable(error) from error
                 self._sleep(0.3 * 2**attempt)
                 continue
+            self._reached = True
             if response.status_code not in PASSING or attempt == TRIES - 1:
                 break
             self._sleep(_retry_after(response) or 0.3 * 2**attempt)

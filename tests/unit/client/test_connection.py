@@ -42,8 +42,9 @@ def naps() -> Iterator[Naps]:
 
 def test_reading_survives_a_restart(naps: Naps) -> None:
     gone = Answer(body=b"x" * 100, hang_up=True)
-    with serving(gone, Answer(503), Answer(body=b'{"a": 1}')) as server:
+    with serving(Answer(), gone, Answer(503), Answer(body=b'{"a": 1}')) as server:
         connection = Connection(server.url, sleep=naps)
+        connection.get("/v1/limits")
         assert connection.get("/v1/limits").json() == {"a": 1}
         connection.close()
     assert len(naps.seconds) == 2
@@ -105,6 +106,7 @@ def test_a_server_that_is_not_there_says_what_to_do(naps: Naps) -> None:
         connection.get("/v1/limits")
     connection.close()
     assert caught.value.code == "service_unavailable"
+    assert naps.seconds == []
     assert "prunery up" in caught.value.hint
 
 
