@@ -16,7 +16,7 @@ run lint "$BIN/ruff" check --quiet .
 run types "$BIN/mypy"
 run imports "$BIN/lint-imports" --no-logo
 run spelling "$BIN/codespell" .
-templates=$(git ls-files '*.html')
+templates=$(git ls-files '*.html' '*.jinja' '*.j2')
 if [ -n "$templates" ]; then
     # shellcheck disable=SC2086 - one path a word
     run templates "$BIN/djlint" --lint --quiet $templates
