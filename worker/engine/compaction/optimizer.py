@@ -1,0 +1,80 @@
+"""Compile state: the same loss, metrics and optimizer, its slots cut with the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from worker.engine.compaction.slices import Keep, cut_array
+from worker.engine.masks import key_of
+
+# Their state couples the entries of a weight, so no part of it is the smaller weight's state.
+COUPLED = ("Adafactor", "Muon")
+
+
+def compile_like(model: keras.Model, smaller: keras.Model, keep: Keep) -> tuple[str, ...]:
+    """Compile the smaller model as the given one is; returns what could not be carried over."""
+    if not model.compiled:
+        return ()
+    config = model.get_compile_config()
+    if not config:
+        return ("The compile configuration cannot be written down, so it was not carried over.",)
+    smaller.compile_from_config(config)
+    if model.optimizer is None or not model.optimizer.built:
+        return ()
+    if not smaller.optimizer.built:
+        smaller.optimizer.build(smaller.trainable_variables)
+    notes: list[str] = []
+    _carry(model.optimizer, smaller.optimizer, key_of(model), key_of(smaller), keep, notes)
+    return tuple(dict.fromkeys(notes))
+
+
+def _carry(
+    old: Any,
+    new: Any,
+    old_keys: dict[int, str],
+    new_keys: dict[int, str],
+    keep: Keep,
+    notes: list[str],
+) -> None:
+    inner = getattr(old, "inner_optimizer", None)
+    if inner is not None:
+        _carry(inner, new.inner_optimizer, old_keys, new_keys, keep, notes)
+    for name, variable in _scalars(old).items():
+        getattr(new, name).assign(variable.value)
+    kind = type(old).__name__
+    if kind in COUPLED:
+        notes.append(f"{kind} couples the entries of a weight: its state starts afresh.")
+        return
+    from_slots, to_slots = slots(old, old_keys), slots(new, new_keys)
+    for place, slot in to_slots.items():
+        source = from_slots.get(place)
+        value = None
+        if source is not None:
+            value = cut_array(source.value.numpy(), keep.get(place[1], {}))
+        if value is None or tuple(value.shape) != tuple(slot.shape):
+            notes.append(f"{kind} had no state for {place[1]}: it starts afresh.")
+        else:
+            slot.assign(value)
+
+
+def slots(optimizer: Any, keys: dict[int, str]) -> dict[tuple[str, str], Any]:
+    """An optimizer's variables of a weight each, by (attribute, key of the weight)."""
+    weights = [keys.get(id(variable), "") for variable in optimizer._trainable_variables]
+    found: dict[tuple[str, str], Any] = {}
+    for name, value in vars(optimizer).items():
+        if name in ("_variables", "_trainable_variables") or not isinstance(value, list | tuple):
+            continue
+        if len(value) != len(weights):
+            continue
+        for key, one in zip(weights, value, strict=True):
+            if key and isinstance(one, keras.Variable):
+                found[name, key] = one
+    return found
+
+
+def _scalars(optimizer: Any) -> dict[str, Any]:
+    return {
+        name: value for name, value in vars(optimizer).items() if isinstance(value, keras.Variable)
+    }

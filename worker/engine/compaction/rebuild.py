@@ -1,0 +1,139 @@
+"""The compact model: the live graph built anew, smaller, with the same weights.
+
+Layers are made from their own configuration in which only sizes differ, and called on new tensors
+in the old order. (`keras.models.clone_model` cannot give a nested model another input shape.)
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from prunery.specs.errors import PruneryError
+from worker.engine.compaction.configuration import edited
+from worker.engine.compaction.optimizer import compile_like
+from worker.engine.compaction.slices import copy_states, copy_weights
+from worker.engine.graph import Cut, Graph, Kept
+from worker.engine.graph.walk import graph_of, nodes_in_order
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """A smaller model, and what was done to get it.
+
+    keep: kept indices by variable key and axis, for every variable that shrank.
+    rescaled: factor by key of the variables that were multiplied.
+    folded: keys of the variables that took in a constant.
+    not_removed: why a layer (or a variable) stayed as it was.
+    """
+
+    model: keras.Model
+    keep: dict[str, dict[int, np.ndarray]]
+    rescaled: dict[str, float] = field(default_factory=dict)
+    folded: tuple[str, ...] = ()
+    not_removed: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
+    """Remove every unit that is not in `kept`; groups that are not named keep all of theirs.
+
+    The given model stays as it is. Weights are sub-tensors bit for bit, in order.
+
+    Raises:
+        PruneryError: `not_proven` when the smaller graph does not fit together.
+    """
+    keep = graph.keep(kept)
+    smaller = _Builder(graph, graph.cut(kept)).model(model)
+    rescaled = copy_weights(model, smaller, graph, kept, keep)
+    copy_states(model, smaller)
+    notes = compile_like(model, smaller, keep)
+    stayed = {info.layer: info.reason for info in graph.frozen}
+    return Compacted(smaller, keep, rescaled, not_removed=stayed, notes=notes)
+
+
+class _Builder:
+    """Builds each operation once, however often it is called or shared."""
+
+    def __init__(self, graph: Graph, cut: Cut) -> None:
+        self._record = graph.record
+        self._cut = cut
+        self._made: dict[int, Any] = {}
+
+    def model(self, model: Any) -> Any:
+        """A smaller twin of a Functional or Sequential model; any other is cloned whole."""
+        functional = graph_of(model)
+        if functional is None:
+            raise PruneryError("not_proven", f"{model.name} is not made of layers alone")
+        twin = (
+            self._sequential(model)
+            if type(model) is keras.Sequential
+            else self._functional(model, functional)
+        )
+        self._made[id(model)] = twin
+        return twin
+
+    def _sequential(self, model: Any) -> Any:
+        return keras.Sequential(
+            [self._operation(layer) for layer in model._layers], name=model.name
+        )
+
+    def _functional(self, model: Any, functional: Any) -> Any:
+        tensors: dict[int, Any] = {}
+        for tensor in functional.inputs:
+            tensors[id(tensor)] = self._operation(tensor._keras_history.operation).output
+        for node in nodes_in_order(functional):
+            if any(id(tensor) not in tensors for tensor in node.input_tensors):
+                continue
+            outputs = self._call(node, tensors)
+            for old, new in zip(node.outputs, tree.flatten(outputs), strict=True):
+                tensors[id(old)] = new
+
+        def swap(tensor: Any) -> Any:
+            return tensors[id(tensor)]
+
+        with warnings.catch_warnings():
+            # A dict of inputs whose keys are not the inputs' names warns, as the upload did.
+            warnings.simplefilter("ignore", UserWarning)
+            return type(model)(
+                tree.map_structure(swap, functional._inputs_struct),
+                tree.map_structure(swap, functional._outputs_struct),
+                name=model.name,
+            )
+
+    def _call(self, node: Any, tensors: dict[int, Any]) -> Any:
+        args, kwargs = node.arguments.fill_in(tensors)
+        edit = self._record.argument_edits.get(id(node))
+        if edit is not None:
+            args, kwargs = edit(args, kwargs, self._cut)
+        operation = self._operation(node.operation)
+        try:
+            return operation(*args, **kwargs)
+        except (ValueError, TypeError) as error:
+            detail = f"{operation.name} does not fit into the smaller model: {error}"
+            raise PruneryError("not_proven", detail[:600]) from error
+
+    def _operation(self, operation: Any) -> Any:
+        made = self._made.get(id(operation))
+        if made is None:
+            made = (
+                self.model(operation)
+                if graph_of(operation) is not None
+                else self._from_config(operation)
+            )
+            self._made[id(operation)] = made
+        return made
+
+    def _from_config(self, operation: Any) -> Any:
+        config = edited(
+            operation.get_config(), self._record.edits.get(id(operation), ()), self._cut
+        )
+        made = type(operation).from_config(config)
+        if made.name != operation.name:
+            made.name = operation.name
+        return made

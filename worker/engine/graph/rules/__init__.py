@@ -1,0 +1,119 @@
+"""Which rule reads which built-in layer, matched on the exact class.
+
+A rule takes (tracer, layer, call) and returns the axes of every output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import layers
+
+from worker.engine.graph.flow import Axes, Call
+from worker.engine.graph.rules import (
+    convolution,
+    dense,
+    embedding,
+    merging,
+    normalization,
+    pointwise,
+    shaping,
+    spatial,
+)
+from worker.engine.graph.tracer import Tracer
+
+Rule = Callable[[Tracer, Any, Call], list[Axes]]
+
+WITH_WEIGHTS: dict[type, Rule] = {
+    layers.Dense: dense.dense,
+    layers.Conv1D: convolution.convolution,
+    layers.Conv2D: convolution.convolution,
+    layers.Conv3D: convolution.convolution,
+    layers.Conv1DTranspose: convolution.transposed,
+    layers.Conv2DTranspose: convolution.transposed,
+    layers.Conv3DTranspose: convolution.transposed,
+    layers.DepthwiseConv1D: convolution.depthwise,
+    layers.DepthwiseConv2D: convolution.depthwise,
+    layers.SeparableConv1D: convolution.separable,
+    layers.SeparableConv2D: convolution.separable,
+    layers.BatchNormalization: normalization.batch,
+    layers.LayerNormalization: normalization.layer_norm,
+    layers.RMSNormalization: normalization.rms,
+    layers.GroupNormalization: normalization.group,
+    layers.Normalization: normalization.preprocessing,
+    layers.PReLU: pointwise.prelu,
+    layers.Embedding: embedding.embedding,
+    layers.ReversibleEmbedding: embedding.reversible,
+}
+
+WITHOUT_WEIGHTS: dict[type, Rule] = {
+    layers.UnitNormalization: normalization.unit,
+    layers.Softmax: pointwise.softmax,
+    layers.Rescaling: pointwise.rescaling,
+    layers.Masking: pointwise.masking,
+    layers.Concatenate: merging.concatenate,
+    layers.Flatten: shaping.flatten,
+    layers.Reshape: shaping.reshape,
+    layers.Permute: shaping.permute,
+    layers.RepeatVector: shaping.repeat,
+    **dict.fromkeys(
+        (
+            layers.Add,
+            layers.Subtract,
+            layers.Multiply,
+            layers.Average,
+            layers.Maximum,
+            layers.Minimum,
+        ),
+        merging.elementwise,
+    ),
+    **dict.fromkeys(
+        (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU), pointwise.applied
+    ),
+    **dict.fromkeys(
+        (
+            layers.Dropout,
+            layers.SpatialDropout1D,
+            layers.SpatialDropout2D,
+            layers.SpatialDropout3D,
+            layers.GaussianDropout,
+            layers.GaussianNoise,
+            layers.AlphaDropout,
+            layers.ActivityRegularization,
+            layers.Identity,
+        ),
+        pointwise.passes,
+    ),
+    **dict.fromkeys(
+        (
+            layers.MaxPooling1D,
+            layers.MaxPooling2D,
+            layers.MaxPooling3D,
+            layers.AveragePooling1D,
+            layers.AveragePooling2D,
+            layers.AveragePooling3D,
+            layers.ZeroPadding2D,
+            layers.ZeroPadding3D,
+            layers.Cropping2D,
+            layers.Cropping3D,
+            layers.UpSampling2D,
+            layers.UpSampling3D,
+        ),
+        spatial.windowed,
+    ),
+    **dict.fromkeys(
+        (layers.ZeroPadding1D, layers.Cropping1D, layers.UpSampling1D), spatial.along_time
+    ),
+    **dict.fromkeys(
+        (
+            layers.GlobalAveragePooling1D,
+            layers.GlobalAveragePooling2D,
+            layers.GlobalAveragePooling3D,
+            layers.GlobalMaxPooling1D,
+            layers.GlobalMaxPooling2D,
+            layers.GlobalMaxPooling3D,
+        ),
+        spatial.over_all,
+    ),
+}

@@ -1,0 +1,59 @@
+"""Layers that act on each value by itself: activations, dropout, noise, scaling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.engine.graph.flow import Axes, Axis, Call
+from worker.engine.graph.rules import activation
+from worker.engine.graph.tracer import Tracer
+
+
+def passes(_tracer: Tracer, _layer: Any, call: Call) -> list[Axes]:
+    """The values go through unchanged (dropout and noise at inference)."""
+    return [dict(call.first.axes)]
+
+
+def applied(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """The layer is a function of each value (ReLU, Activation, ...), or mixes the last axis."""
+    function = layer.activation if hasattr(layer, "activation") else layer
+    return [activation.after(tracer, layer, function, dict(call.first.axes))]
+
+
+def prelu(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """alpha has the input's shape without the batch, 1 along shared axes."""
+    x = call.first
+    for axis in range(1, x.rank):
+        size = int(layer.alpha.shape[axis - 1])
+        if size != 1 or axis not in x.axes:
+            value = tracer.along(x, axis, size)
+            tracer.reads(layer, layer.alpha, axis - 1, value, "channel")
+    return [dict(x.axes)]
+
+
+def softmax(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """Each value along `axis` depends on all others there."""
+    x = call.first
+    chosen = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+    mixed = {a % x.rank for a in chosen}
+    for axis in mixed:
+        tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} mixes these channels."), axis)
+    return [{a: value.with_zero(False) for a, value in x.axes.items() if a not in mixed}]
+
+
+def rescaling(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """x * scale + offset, with plain numbers."""
+    x = call.first
+    if not all(isinstance(v, int | float) for v in (layer.scale, layer.offset)):
+        text = f"{tracer.path(layer)} holds a number for each of these channels."
+        tracer.freeze(x, tracer.why(layer, text))
+        return [{}]
+    return [{a: value.with_zero(layer.offset == 0) for a, value in x.axes.items()}]
+
+
+def masking(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """The mask is computed from all values of the last axis."""
+    x = call.first
+    text = f"{tracer.path(layer)} decides by all of these channels which steps are skipped."
+    tracer.freeze(x, tracer.why(layer, text), -1)
+    return [{a: Axis.of(v.ids, False) for a, v in x.without(-1).items()}]

@@ -1,0 +1,136 @@
+"""The walk through a model's nodes, in order, filling in what is known of every tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import tree
+from keras.src.models.functional import Functional
+
+from worker.engine.graph import probe
+from worker.engine.graph.flow import Axes, Axis, Call, Flow
+from worker.engine.graph.record import Cut, Edit
+from worker.engine.graph.rules import WITH_WEIGHTS, WITHOUT_WEIGHTS
+from worker.engine.graph.tracer import Tracer
+
+
+def graph_of(model: Any) -> Any | None:
+    """The functional graph of a model made of layers; None for one with a `call` of its own."""
+    if type(model) is Functional:
+        return model
+    if type(model) is keras.Sequential:
+        return model._functional
+    return None
+
+
+def walk(tracer: Tracer, functional: Any, inputs: Sequence[Flow]) -> list[Flow]:
+    """Follow the inputs through a functional graph to its outputs."""
+    flows: dict[int, Flow] = {}
+    for tensor, flow in zip(functional.inputs, inputs, strict=True):
+        flows[id(tensor)] = flow
+    for node in nodes_in_order(functional):
+        if any(id(tensor) not in flows for tensor in node.input_tensors):
+            continue
+        results = apply(tracer, node.operation, _call(node, flows))
+        for tensor, flow in zip(node.outputs, results, strict=True):
+            flows[id(tensor)] = flow
+    return [flows[id(tensor)] for tensor in functional.outputs]
+
+
+def nodes_in_order(functional: Any) -> list[Any]:
+    """Every call in the graph, each after those that it depends on; inputs are left out."""
+    depths = functional._nodes_by_depth
+    return [
+        node
+        for depth in sorted(depths, reverse=True)
+        for node in depths[depth]
+        if node.operation and not node.is_input
+    ]
+
+
+def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
+    """The tensors that come out of one call."""
+    nested = graph_of(operation)
+    if nested is not None:
+        results = walk(tracer, nested, _enter(tracer, operation, nested, call))
+        axes: Sequence[Axes] = [flow.axes for flow in results]
+    elif type(operation) in WITH_WEIGHTS and plain(operation):
+        axes = WITH_WEIGHTS[type(operation)](tracer, operation, call)
+    elif not any(flow.axes for flow in call.flows) and not _weights(operation):
+        axes = [{} for _ in call.outputs]
+    elif type(operation) in WITHOUT_WEIGHTS:
+        axes = WITHOUT_WEIGHTS[type(operation)](tracer, operation, call)
+    elif not _weights(operation):
+        axes = probe.probe(tracer, operation, call)
+    else:
+        axes = unknown(tracer, operation, call)
+    outputs = [
+        Flow(spec.shape, spec.dtype, dict(found))
+        for spec, found in zip(call.outputs, axes, strict=True)
+    ]
+    for flow in outputs:
+        for value in flow.axes.values():
+            tracer.record.tensor(value.ids)
+    return outputs
+
+
+def unknown(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
+    """A layer with weights that no rule reads: whatever it touches stays."""
+    name = type(operation).__name__
+    text = f"No rule knows how {name} uses its weights."
+    for flow in call.flows:
+        tracer.freeze(flow, tracer.why(operation, text))
+    return [{} for _ in call.outputs]
+
+
+def plain(layer: Any) -> bool:
+    """Whether a layer holds its weights as built: not quantised, no low-rank adapters."""
+    return not getattr(layer, "lora_enabled", False) and not getattr(
+        layer, "quantization_mode", None
+    )
+
+
+def _weights(operation: Any) -> bool:
+    return bool(getattr(operation, "weights", ()))
+
+
+def _call(node: Any, flows: dict[int, Flow]) -> Call:
+    args, kwargs = node.arguments.fill_in(flows)
+    outputs = tuple(Flow(tuple(t.shape), str(t.dtype)) for t in node.outputs)
+    return Call(tuple(args), dict(kwargs), outputs, node)
+
+
+def _enter(tracer: Tracer, operation: Any, nested: Any, call: Call) -> list[Flow]:
+    """A nested model's inputs: each call must agree on what becomes smaller."""
+    entered = []
+    for tensor, flow in zip(nested.inputs, call.flows, strict=True):
+        layer = tensor._keras_history.operation
+        if flow.rank != len(tensor.shape):
+            tracer.freeze(flow, tracer.why(operation, f"{operation.name} changes its rank."))
+            flow = Flow(tuple(tensor.shape), flow.dtype)
+        axes: dict[int, Axis] = dict(flow.axes)
+        for axis in range(1, flow.rank):
+            value = axes.get(axis)
+            ids = None if value is None else value.ids
+            tracer.record.port(layer, f"batch_shape[{axis}]", ids, tracer.tied(operation))
+        tracer.record.edit(layer, _resized(axes))
+        entered.append(Flow(flow.shape, flow.dtype, axes))
+    return entered
+
+
+def _resized(axes: dict[int, Axis]) -> Edit:
+    def edit(config: dict[str, Any], cut: Cut) -> None:
+        shape = list(config["batch_shape"])
+        for axis, value in axes.items():
+            if shape[axis] is not None:
+                shape[axis] = len(cut.keep(value.ids))
+        config["batch_shape"] = tuple(shape)
+
+    return edit
+
+
+def inputs_of(functional: Any) -> list[Flow]:
+    """A model's own inputs: nothing of them can go."""
+    return [Flow(tuple(t.shape), str(t.dtype)) for t in tree.flatten(functional.inputs)]
