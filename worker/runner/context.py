@@ -1,0 +1,45 @@
+"""What a worker process holds: made once, used by every task."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import secrets
+import socket
+import threading
+
+from app.core import settings as settings_module
+from app.core.broker import Broker
+from app.core.database import Database
+from app.core.settings import Settings
+from app.core.storage import Storage
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """`stopping` is set when the worker was told to end."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    broker: Broker
+    worker: str
+    stopping: threading.Event
+
+    @classmethod
+    def make(cls, settings: Settings) -> Context:
+        return cls(
+            settings,
+            Database(settings.database),
+            Storage.from_settings(settings),
+            Broker(settings),
+            f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            threading.Event(),
+        )
+
+
+@functools.cache
+def current() -> Context:
+    """The context of this process."""
+    return Context.make(settings_module.load())

@@ -1,0 +1,183 @@
+"""How a job ends, from how its engine ended. One fenced transaction each; a zombie writes nothing.
+
+done                          succeeded, with its files
+a problem                     failed, with the engine's own words
+stopped as the owner asked    cancelled, or paused
+the deadline                  failed: deadline_exceeded
+the worker shuts down         back to the queue, at no cost
+anything else                 back to the queue; failed when that happened too often in a row
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.core import clock, events, states
+from app.core.settings import Settings
+from app.core.tables import JobLevelTable, JobTable
+from prunery.specs.errors import Problem, PruneryError
+from prunery.specs.job import Status
+from worker.runner.claim import Claim, LeaseLostError, write
+from worker.runner.files import Files
+from worker.runner.heartbeat import Asked
+from worker.runner.progress import artifact
+from worker.runner.sandbox.enter import MISSING
+from worker.runner.supervise import INTERRUPTED, Ending
+
+log = structlog.get_logger()
+SIGKILL = -9
+
+
+def succeed(
+    session: Session,
+    claim: Claim,
+    settings: Settings,
+    files: Files,
+    metrics: dict[str, Any],
+    chosen_level: int | None,
+) -> None:
+    """Hand over the files."""
+    job = _end(session, claim, Status.SUCCEEDED, settings, progress=1.0, metrics=metrics)
+    if job.status != Status.SUCCEEDED:
+        return
+    common = {"job_id": job.id, "owner_id": job.owner_id, "created_at": clock.now()}
+    for name, file in files.items():
+        session.merge(artifact(common, name, file))
+    if chosen_level is not None:
+        session.execute(
+            update(JobLevelTable)
+            .where(JobLevelTable.job_id == job.id, JobLevelTable.level == chosen_level)
+            .values(chosen=True)
+        )
+
+
+def fail(session: Session, claim: Claim, settings: Settings, problem: Problem) -> None:
+    """End with an error; finished levels stay, for whoever wants to look."""
+    job = _lock(session, claim)
+    seen = {"request_id": job.request_id, "stage": problem.stage or job.stage}
+    error = problem.model_copy(update=seen).model_dump(mode="json")
+    _end(session, claim, Status.FAILED, settings, error=error)
+
+
+def cancel(session: Session, claim: Claim, settings: Settings) -> None:
+    _end(session, claim, Status.CANCELLED, settings)
+
+
+def pause(session: Session, claim: Claim, settings: Settings) -> bool:
+    """Stop until the owner resumes; what is left of the deadline is kept."""
+    left = None
+    if claim.job.deadline_at is not None:
+        left = max(1, int((claim.job.deadline_at - clock.now()).total_seconds()))
+    kept = {"deadline_seconds": left, "deadline_at": None, "pause_requested_at": None}
+    return _let_go(session, claim, Status.PAUSED, settings, free=True, **kept)
+
+
+def give_back(session: Session, claim: Claim, settings: Settings) -> bool:
+    """Return the job to the queue because this worker goes, not because of the job."""
+    now = clock.now()
+    return _let_go(session, claim, Status.QUEUED, settings, free=True, queued_at=now)
+
+
+def crash(session: Session, claim: Claim, settings: Settings, ending: Ending) -> bool:
+    """Queue the job again after its engine died, or fail it for good."""
+    memory = ending.code == SIGKILL
+    error = PruneryError(
+        "out_of_memory" if memory else "engine_crashed",
+        f"The engine ended with {ending.describe()}"
+        + (": the system took it away, as it does when memory is short." if memory else "."),
+    )
+    if ending.code == MISSING:
+        error = PruneryError("sandbox_unavailable", "A wall of the sandbox could not be raised.")
+    job = _lock(session, claim)
+    problem = error.problem(request_id=job.request_id, stage=job.stage)
+    if job.idle_attempts >= settings.max_idle_attempts:
+        fail(session, claim, settings, problem)
+        return False
+    # Kept for the case that no attempt gets further.
+    seen = {"queued_at": clock.now(), "error": problem.model_dump(mode="json")}
+    return _let_go(session, claim, Status.QUEUED, settings, free=False, **seen)
+
+
+def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -> bool:
+    """Every ending but success; whether the job waits in the queue again."""
+    if ending.asked is Asked.LOST:
+        raise LeaseLostError(claim.id)
+    stopped = ending.code == INTERRUPTED or ending.code < 0
+    if ending.asked is Asked.CANCEL:
+        cancel(session, claim, settings)
+    elif ending.problem is not None:
+        fail(session, claim, settings, ending.problem)
+    elif ending.asked is Asked.DEADLINE:
+        fail(session, claim, settings, deadline(claim))
+    elif ending.asked is Asked.PAUSE and stopped:
+        return pause(session, claim, settings)
+    elif ending.asked is Asked.SHUTDOWN and stopped:
+        return give_back(session, claim, settings)
+    else:
+        return crash(session, claim, settings, ending)
+    return False
+
+
+def deadline(claim: Claim) -> Problem:
+    seconds = claim.job.deadline_seconds
+    detail = f"The job did not end within {seconds} seconds." if seconds else "It took too long."
+    return PruneryError("deadline_exceeded", detail).problem()
+
+
+def _end(
+    session: Session, claim: Claim, status: Status, settings: Settings, **values: Any
+) -> JobTable:
+    job = _lock(session, claim)
+    if job.status == Status.CANCELLING:  # whatever came of it, the owner wants nothing of it
+        status = Status.CANCELLED
+    states.check(job.status, status)
+    now = clock.now()
+    job.error = None
+    for name, value in values.items():
+        setattr(job, name, value)
+    job.status = status
+    job.lease_until = job.eta_seconds = None
+    job.finished_at = now
+    job.expires_at = now + timedelta(seconds=settings.job_ttl_seconds)
+    session.flush()
+    events.append_status(session, job.id, status, claim.attempt)
+    log.info("job_ended", status=str(status))
+    return job
+
+
+def _let_go(
+    session: Session,
+    claim: Claim,
+    status: Status,
+    settings: Settings,
+    *,
+    free: bool,
+    **values: Any,
+) -> bool:
+    """Leave the job to a later attempt. `free`: this one does not count against it."""
+    job = _lock(session, claim)
+    if job.status == Status.CANCELLING:
+        _end(session, claim, Status.CANCELLED, settings)
+        return False
+    states.check(job.status, status)
+    for name, value in values.items():
+        setattr(job, name, value)
+    job.status = status
+    job.lease_until = job.dispatched_at = job.worker = job.eta_seconds = None
+    if free:
+        job.idle_attempts -= 1
+    session.flush()
+    events.append_status(session, claim.id, status, claim.attempt)
+    return status is Status.QUEUED
+
+
+def _lock(session: Session, claim: Claim) -> JobTable:
+    row = write(session, claim)
+    if not isinstance(row, JobTable):
+        raise LeaseLostError(claim.id)
+    return row
