@@ -3,7 +3,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench up lock clean
+.PHONY: help setup demo test check format bench up docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ bench: $(STAMP) ## the training loop against model.fit
 
 up: $(STAMP) ## serve on this machine: prints its address, stops at Ctrl-C
 	@$(BIN)/prunery up $(ARGS)
+
+docs: $(STAMP) ## write the pages that are generated from code
+	@$(BIN)/python -m scripts.error_codes
+	@$(BIN)/python -m app.core.states > docs/states.md
 
 lock: ## rewrite requirements/*.txt from pyproject.toml (needs uv)
 	@scripts/lock.sh

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from prunery.specs.errors import CODES
+from scripts import error_codes
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONTRACTS = {
@@ -53,3 +56,13 @@ def test_every_link_between_documents_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_error_code_is_documented() -> None:
+    assert error_codes.PAGE.read_text(encoding="utf-8") == error_codes.page(), "run `make docs`"
+
+
+def test_every_error_code_has_a_hint_and_a_status_of_an_error() -> None:
+    assert [
+        code for code, kind in CODES.items() if not kind.hint or not 400 <= kind.status < 600
+    ] == []
