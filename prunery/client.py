@@ -197,9 +197,21 @@ class Client:
         """Ask a job to stop training and pack the best level so far."""
         return self._act(job_id, "finish")
 
+    def pause(self, job_id: str) -> JobView:
+        """Ask a running job to stop at a checkpoint until it is resumed."""
+        return self._act(job_id, "pause")
+
+    def resume(self, job_id: str) -> JobView:
+        """Queue a paused job again."""
+        return self._act(job_id, "resume")
+
     def retry(self, job_id: str) -> JobView:
         """Start a new job like this one."""
         return self._act(job_id, "retry")
+
+    def choose(self, job_id: str, level: int) -> JobView:
+        """Start a job that makes another level of this one the result."""
+        return self._act(job_id, f"levels/{level}/choose")
 
     # Results
 
