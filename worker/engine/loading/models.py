@@ -19,17 +19,12 @@ from typing import Any, Literal
 import keras
 
 from prunery.screening import archives, legacy, strict_json
-from prunery.screening import config as screening
+from prunery.screening import models as screening
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
 from prunery.specs.models import CompileInfo
 from worker.engine.loading import compiling, hdf5, weights
 from worker.engine.loading.build import build
-
-MAX_MEMBERS = 2_000
-# Weights, two optimizer slots and a copy for averaging, in float64 at worst.
-BYTES_PER_PARAMETER = 8 * 4
-WEIGHTS = "model.weights.h5"
 
 
 @dataclass
@@ -63,9 +58,9 @@ def load(path: Path, *, limits: EngineLimits | None = None, initial: bool = Fals
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if not magic:
         raise PruneryError("file_empty", "The model file is empty.")
-    if magic.startswith(b"PK\x03\x04"):
+    if magic.startswith(screening.ZIP):
         return _load_archive(path, digest, limits, initial)
-    if magic == b"\x89HDF\r\n\x1a\n":
+    if magic == screening.HDF5:
         return _load_hdf5(path, digest, limits, initial)
     raise PruneryError(
         "file_type_unsupported", "The file is neither a .keras archive nor an HDF5 file."
@@ -73,74 +68,74 @@ def load(path: Path, *, limits: EngineLimits | None = None, initial: bool = Fals
 
 
 def _load_archive(path: Path, digest: str, limits: EngineLimits, initial: bool) -> Loaded:
-    bounds = archives.Bounds(MAX_MEMBERS, limits.parameters * BYTES_PER_PARAMETER + 2**26)
-    with archives.open_archive(path, bounds) as archive:
-        if "config.json" not in archive or WEIGHTS not in archive:
-            raise PruneryError(
-                "archive_invalid", f"A .keras archive holds config.json and {WEIGHTS}."
+    with archives.open_archive(path, screening.bounds(limits)) as archive:
+        if screening.CONFIG not in archive:
+            return _load_pair(archive, digest, limits, initial)
+        described = screening.describe(archive, limits)
+        with _extracted(archive, screening.WEIGHTS) as weights_file:
+            loaded = _built(described, "keras", digest, limits, initial)
+            loaded.optimizer_state = weights.from_keras_file(
+                loaded.model, weights_file, loaded.notes
             )
-        config = _parse(archive.read("config.json", strict_json.MAX_BYTES))
-        version = _version(archive)
-        with _extracted(archive, WEIGHTS) as weights_file:
-            return _finish(
-                Loaded(_built(config, limits, version), "keras", digest, keras_version=version),
-                config.get("compile_config"),
-                weights_file,
-                initial=initial,
-            )
+    return loaded
 
 
 def _load_hdf5(path: Path, digest: str, limits: EngineLimits, initial: bool) -> Loaded:
     with hdf5.open_checked(path) as opened:
         texts = {
-            key: opened.attrs.get(key)
+            key: _text(opened.attrs.get(key))
             for key in ("model_config", "training_config", "keras_version")
         }
-    if texts["model_config"] is None:
-        raise PruneryError("model_weights_only", "The HDF5 file holds no model configuration.")
-    version = _text(texts["keras_version"]) or None
-    config = _parse(_text(texts["model_config"]))
-    compile_config = None
-    if texts["training_config"] is not None:
-        compile_config = legacy.modern_compile(_parse(_text(texts["training_config"])))
-    loaded = Loaded(_built(config, limits, version), "h5", digest, keras_version=version)
-    return _finish(loaded, compile_config, path, initial=initial)
+    if not texts["model_config"]:
+        raise PruneryError(
+            "model_weights_only",
+            "The HDF5 file holds weights but no model configuration.",
+            hint="Save the whole model with model.save('net.keras'), or upload a zip of this file "
+            "and its architecture as model.to_json() gives it.",
+        )
+    return _load_legacy(path, texts, digest, limits, initial)
 
 
-def _built(config: Any, limits: EngineLimits, version: str | None) -> keras.Model:
-    config = legacy.modern_model(config) if legacy.is_legacy(config, version) else config
-    screening.check_model(config, max_layers=limits.layers)
-    plain = {key: value for key, value in config.items() if key != "compile_config"}
-    return build(plain, limits)
+def _load_pair(
+    archive: archives.Archive, digest: str, limits: EngineLimits, initial: bool
+) -> Loaded:
+    """A zip of a weights-only .h5 file and the architecture that `model.to_json()` wrote."""
+    weights_name, text_name = screening.pair(archive)
+    text = archive.read(text_name, strict_json.MAX_BYTES).decode("utf-8", errors="replace")
+    with _extracted(archive, weights_name) as weights_file:
+        return _load_legacy(weights_file, {"model_config": text}, digest, limits, initial)
 
 
-def _finish(loaded: Loaded, compile_config: Any, weights_file: Path, *, initial: bool) -> Loaded:
-    if compile_config and not initial and legacy.is_legacy(compile_config, loaded.keras_version):
-        compile_config = legacy.modern_compile(compile_config)
-    if (
-        compile_config
-        and not initial
-        and compiling.compile_model(loaded.model, compile_config, loaded.notes)
-    ):
-        loaded.compile_config = compile_config
-        loaded.compiled = compiling.describe(compile_config)
-    read = weights.from_keras_file if loaded.format == "keras" else weights.from_legacy_file
-    loaded.optimizer_state = read(loaded.model, weights_file, loaded.notes)
+def _load_legacy(
+    path: Path, texts: dict[str, str], digest: str, limits: EngineLimits, initial: bool
+) -> Loaded:
+    document = screening.parse(texts["model_config"])
+    version = texts.get("keras_version") or document.get("keras_version")
+    version = version[:40] if isinstance(version, str) else None
+    training = texts.get("training_config")
+    compile_config = screening.parse(training) if training else None
+    described = screening.check(document, compile_config, version, limits)
+    loaded = _built(described, "h5", digest, limits, initial)
+    loaded.optimizer_state = weights.from_hdf5(loaded.model, path, loaded.notes)
     return loaded
 
 
-def _parse(text: bytes | str) -> Any:
-    document = strict_json.parse(text, what="The model's configuration")
-    if not isinstance(document, dict):
-        raise PruneryError("model_config_invalid", "The model's configuration is not an object.")
-    return document
-
-
-def _version(archive: archives.Archive) -> str | None:
-    if "metadata.json" not in archive:
-        return None
-    found = _parse(archive.read("metadata.json", 2**20)).get("keras_version")
-    return found[:40] if isinstance(found, str) else None
+def _built(
+    described: screening.Description,
+    form: Literal["keras", "h5"],
+    digest: str,
+    limits: EngineLimits,
+    initial: bool,
+) -> Loaded:
+    loaded = Loaded(
+        build(described.model, limits), form, digest, keras_version=described.keras_version
+    )
+    loaded.notes.extend(legacy.notes(described.model, described.keras_version))
+    document = described.compile
+    if document and not initial and compiling.compile_model(loaded.model, document, loaded.notes):
+        loaded.compile_config = document
+        loaded.compiled = compiling.describe(document)
+    return loaded
 
 
 def _text(value: Any) -> str:
@@ -151,5 +146,6 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def _extracted(archive: archives.Archive, name: str) -> Iterator[Path]:
+    """Keras tells by the name's end how weights are laid out; hence the name of our own."""
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        yield archive.extract(name, Path(folder, WEIGHTS))
+        yield archive.extract(name, Path(folder, screening.WEIGHTS))

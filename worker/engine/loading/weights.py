@@ -47,9 +47,14 @@ def _compile_state(model: keras.Model) -> list[object]:
     return [found for name in names if (found := getattr(model, name, None)) is not None]
 
 
-def from_legacy_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
+def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
     """Load an .h5 file's weights in the order written; True if optimizer state came too."""
     with hdf5.open_checked(path) as opened:
+        if "layers" in opened or "_layer_checkpoint_dependencies" in opened:
+            # A Keras 3 `*.weights.h5`, laid out by attributes and not by a list of layers.
+            with _weights_errors(), _as_notes(notes):
+                model.load_weights(path, objects_to_skip=_compile_state(model))
+            return False
         group = opened.get("model_weights", opened)
         with _weights_errors(), _as_notes(notes):
             legacy_h5_format.load_weights_from_hdf5_group(group, model)

@@ -1,0 +1,71 @@
+"""Archives of .npy arrays: .npz files, and zips of .npy files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prunery.screening import arrays
+from prunery.screening.archives import Archive
+from prunery.screening.junk import is_junk
+from prunery.screening.splits import base_and_split
+from prunery.specs.errors import PruneryError
+
+MAX_MEMBERS = 2_000
+
+
+def headers(archive: Archive) -> dict[str, arrays.Header]:
+    """Check every member, and return the headers by array name (without folders and `.npy`)."""
+    found: dict[str, arrays.Header] = {}
+    for member in members(archive):
+        name = array_name(member)
+        if name in found:
+            raise PruneryError("dataset_invalid", f"The archive holds {name!r} twice.")
+        with archive.open(member) as stream:
+            found[name] = arrays.read_header(stream, name, archive.members[member].file_size)
+    if not found:
+        raise PruneryError("dataset_invalid", "The archive holds no arrays.")
+    check(found)
+    return found
+
+
+def members(archive: Archive) -> list[str]:
+    """Names of the members that are arrays; anything else but OS junk is refused."""
+    names = [name for name in archive.members if not is_junk(name)]
+    for name in names:
+        if not name.endswith(".npy"):
+            raise PruneryError("dataset_invalid", f"{name[:120]!r} is not a .npy array.")
+    return names
+
+
+def array_name(member: str) -> str:
+    """The array's name: the file's, without folders."""
+    return member.rsplit("/", 1)[-1].removesuffix(".npy")
+
+
+def check(found: Mapping[str, arrays.Header]) -> None:
+    """Lengths of the arrays of one split agree, and there is something to train on."""
+    lengths: dict[str, tuple[str, int]] = {}
+    splits = {base_and_split(name)[1] for name in found}
+    if "all" in splits and len(splits) > 1:
+        alone = [name for name in found if base_and_split(name)[1] == "all"]
+        raise PruneryError(
+            "dataset_invalid",
+            f"{alone[0][:80]!r} belongs to no split while others do.",
+            hint="Name every array with _train, _val or _test, or none of them.",
+        )
+    if "all" not in splits and "train" not in splits:
+        raise PruneryError("dataset_invalid", "There are no training arrays (x_train, y_train).")
+    for name, header in found.items():
+        split = base_and_split(name)[1]
+        if not header.shape:
+            raise PruneryError(
+                "dataset_invalid", f"{name[:80]!r} is a single number, not one value per example."
+            )
+        first, length = lengths.setdefault(split, (name, header.shape[0]))
+        if header.shape[0] != length:
+            raise PruneryError(
+                "dataset_invalid",
+                f"{first[:80]!r} has {length:,} examples, {name[:80]!r} has {header.shape[0]:,}.",
+            )
+        if header.data_bytes == 0 and split in ("all", "train"):
+            raise PruneryError("dataset_invalid", f"{name[:80]!r} is empty.")
