@@ -1,0 +1,157 @@
+"""What a person sees at a terminal."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from prunery.progress import JobBar, describe, file_bar, time_left
+from prunery.specs.job import JobView
+from prunery.specs.presets import resolve
+from prunery.specs.report import (
+    Comparison,
+    Data,
+    Interval,
+    Latency,
+    Method,
+    ModelFigures,
+    Report,
+    Task,
+    Verdict,
+)
+from prunery.tables import result_table, rows
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def _job(**fields: Any) -> JobView:
+    start: dict[str, Any] = {"status": "running", "is_terminal": False, "stage": "dense"}
+    return JobView(
+        id="job_1", name="net", model="mdl_1", recipe=resolve(), created_at=NOW, **(start | fields)
+    )
+
+
+def _report(*, smaller: bool = True) -> Report:
+    dense = ModelFigures(
+        metric=Interval(value=0.8649, low=0.858, high=0.8715),
+        parameters=282_160,
+        live_parameters=282_160,
+        flops=563_400,
+        size_bytes=1_152_707,
+        latency=(Latency(examples=1, median_ms=0.342, p95_ms=0.4, runs=200),),
+    )
+    compact = dense.model_copy(
+        update={
+            "metric": Interval(value=0.8616, low=0.8547, high=0.8682),
+            "parameters": 141_020,
+            "latency": (Latency(examples=1, median_ms=0.334, p95_ms=0.4, runs=200),),
+        }
+    )
+    return Report(
+        name="The article",
+        created_at=NOW,
+        seconds=80.0,
+        verdict=Verdict(outcome="smaller", sentence="Half the size."),
+        task=Task(kind="multiclass", metric="accuracy"),
+        data=Data(),
+        dense=dense,
+        compact=compact if smaller else dense,
+        comparison=Comparison(difference=Interval(value=-0.0033, low=-0.007, high=0.0004)),
+        method=Method(recipe=resolve()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"stage": "retraining", "level": 3, "levels": 8}, "level 3 of 8: training again"),
+        ({"stage": "dense"}, "learning"),
+        ({"stage": "a stage of next year"}, "working"),
+        ({"status": "queued", "stage": None}, "queued"),
+        ({"status": "paused", "stage": "dense"}, "paused"),
+    ],
+)
+def test_a_job_is_described_in_words(fields: dict[str, Any], words: str) -> None:
+    assert describe(_job(**fields)) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (1.0, "about 5 s left"),
+        (47.0, "about 45 s left"),
+        (700.0, "about 12 min left"),
+        (9000.0, "about 2.5 h left"),
+    ],
+)
+def test_time_left_is_rounded_as_far_as_it_can_be_trusted(
+    seconds: float | None, words: str
+) -> None:
+    assert time_left(_job(eta_seconds=seconds)) == words
+    assert time_left(_job(eta_seconds=seconds, status="failed", is_terminal=True)) == ""
+
+
+def test_without_a_terminal_each_stage_is_one_line() -> None:
+    output = io.StringIO()
+    with JobBar(Console(file=output, width=200)) as bar:
+        for share in (0.0, 0.1, 0.2):
+            bar.show(_job(progress=share))
+        bar.show(_job(stage="compacting", level=1, levels=1, progress=0.9))
+        bar.show(_job(status="succeeded", is_terminal=True, stage=None, progress=0.9))
+    lines = output.getvalue().strip().splitlines()
+    assert len(lines) == 3
+    assert "0%  learning" in lines[0]
+    assert "90%  level 1 of 1: removing for good" in lines[1]
+    assert "100%  succeeded" in lines[2]
+
+
+def test_at_a_terminal_the_bar_shows_share_stage_and_time_left() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=120, force_terminal=True, color_system=None)
+    with JobBar(console) as bar:
+        bar.show(_job(progress=0.41, eta_seconds=700.0))
+    shown = output.getvalue()
+    assert "learning" in shown
+    assert "41 %" in shown
+    assert "about 12 min left" in shown
+
+
+def test_a_file_without_a_terminal_prints_nothing() -> None:
+    output = io.StringIO()
+    with file_bar(Console(file=output), "net.keras") as progress:
+        progress(1, 2)
+        progress(2, None)
+    assert output.getvalue() == ""
+
+
+def test_result_sets_dense_beside_compact() -> None:
+    found = {name: (dense, compact, change) for name, dense, compact, change in rows(_report())}
+    assert found["test accuracy"] == (
+        "0.8649 (0.8580 to 0.8715)",
+        "0.8616 (0.8547 to 0.8682)",
+        "-0.0033 (-0.0070 to +0.0004)",
+    )
+    assert found["parameters"] == ("282,160", "141,020", "2.00 times less")
+    assert found["FLOPs"][2] == "no less"
+    assert found["latency, batch 1 (ms)"] == ("0.342", "0.334", "no faster at this size")
+
+
+def test_result_of_nothing_removed_promises_nothing() -> None:
+    assert {change for name, *_, change in rows(_report(smaller=False)) if "test" not in name} == {
+        "no less",
+        "no faster at this size",
+    }
+
+
+def test_somebody_elses_figures_stand_in_columns_of_their_own() -> None:
+    output = io.StringIO()
+    reference = {"test accuracy": ("0.8594", "0.8554")}
+    Console(file=output, width=200).print(result_table(_report(), reference))
+    line = next(line for line in output.getvalue().splitlines() if "test accuracy" in line)
+    assert "0.8594" in line
+    assert "0.8554" in line
