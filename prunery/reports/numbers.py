@@ -92,7 +92,8 @@ class Numbers:
         if value < 0.1:
             unit = self.language.pgettext("unit", "µs")
             return f"{self.significant(value * 1000)}{NBSP}{unit}"
-        return f"{self.significant(value)}{NBSP}{self.language.pgettext('unit', 'ms')}"
+        unit = self.language.pgettext("unit", "ms")
+        return f"{self.significant(value)}{NBSP}{unit}"
 
     def times(self, ratio: float, digits: int = 3) -> str:
         """'11.4 times', rounded down; the word follows the number's plural form."""
@@ -172,7 +173,7 @@ def _round(value: float, decimals: int) -> Decimal:
 def _floor(value: float, digits: int) -> Decimal:
     exact = Decimal(repr(round(float(value), 12)))
     if exact == 0:
-        return exact
+        return Decimal(0)
     decimals = max(0, digits - 1 - exact.adjusted())
     floored = exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN)
     return _whole(floored)
