@@ -1,0 +1,72 @@
+"""Call a model with arrays that go by name: order, structure and scale of inputs and labels."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Scale(Protocol):
+    """How raw inputs become the model's: `x * multiplier + offset` in float32."""
+
+    @property
+    def multiplier(self) -> float: ...
+
+    @property
+    def offset(self) -> float: ...
+
+
+class Split(Protocol):
+    """Examples by input and output name; arrays may be memory maps, `y` may be empty."""
+
+    @property
+    def x(self) -> dict[str, np.ndarray]: ...
+
+    @property
+    def y(self) -> dict[str, np.ndarray]: ...
+
+    def __len__(self) -> int: ...
+
+
+def flat_inputs(model: keras.Model, x: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The arrays in the order of `model.inputs`."""
+    if len(model.inputs) == 1 and len(x) == 1:
+        return [next(iter(x.values()))]
+    return [x[tensor.name] for tensor in model.inputs]
+
+
+def flat_labels(model: keras.Model, y: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The arrays in the order of `model.outputs`, integers as int32; empty without labels."""
+    if not y:
+        return []
+    if len(model.outputs) == 1 and len(y) == 1:
+        arrays = [next(iter(y.values()))]
+    else:
+        arrays = [y[name] for name in functional(model).output_names]
+    return [array.astype(np.int32) if array.dtype.kind in "iub" else array for array in arrays]
+
+
+def pack_inputs(model: keras.Model, flat: list[Any]) -> Any:
+    """Give flat inputs the structure the model is called with."""
+    struct = getattr(functional(model), "_inputs_struct", None)
+    return flat[0] if struct is None else keras.tree.pack_sequence_as(struct, flat)
+
+
+def scaled(model: keras.Model, flat: list[Any], scale: Scale | None) -> list[Any]:
+    """Apply the scale, in float32, to every input that the model takes as a float."""
+    if scale is None or (scale.multiplier == 1.0 and scale.offset == 0.0):
+        return flat
+    return [
+        tf.cast(value, tf.float32) * scale.multiplier + scale.offset
+        if "float" in str(tensor.dtype)
+        else value
+        for value, tensor in zip(flat, model.inputs, strict=True)
+    ]
+
+
+def functional(model: keras.Model) -> Any:
+    """The functional model inside a Sequential one, else the model itself."""
+    return getattr(model, "_functional", None) or model

@@ -1,0 +1,109 @@
+"""Dense against compact on the same examples: paired, so that luck in the draw cancels out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb
+
+import numpy as np
+
+from prunery.specs.report import ClassFigures, Comparison, Interval
+from worker.engine.evaluation import formulas
+from worker.engine.evaluation.intervals import bootstrap, percentiles
+from worker.engine.evaluation.metrics import Arrays, Metric
+
+_Z = 1.959963984540054
+# Beyond it a matrix is no longer read by anyone.
+_LARGEST_CONFUSION = 100
+
+
+def compare(
+    metric: Metric,
+    y: Arrays,
+    p_dense: Arrays,
+    p_compact: Arrays,
+    seed: int = 0,
+    *,
+    allowed_drop: float | None = None,
+    classes: Sequence[str] | None = None,
+) -> Comparison:
+    """The difference compact minus dense with its 95% interval, and who got what wrong."""
+    dense, compact = metric.prepare(y, p_dense), metric.prepare(y, p_compact)
+    if metric.is_proportion:
+        found = _proportions(dense[0].astype(bool), compact[0].astype(bool))
+    else:
+        values = bootstrap(metric, [dense, compact], seed)
+        difference = metric.of(compact) - metric.of(dense)
+        low, high = percentiles(values[1] - values[0])
+        found = Comparison(
+            difference=Interval(
+                value=difference, low=min(low, difference), high=max(high, difference)
+            ),
+            method="paired bootstrap over examples, 1000 draws",
+        )
+    return found.model_copy(
+        update={"allowed_drop": allowed_drop, **_by_class(metric, y, p_dense, p_compact, classes)}
+    )
+
+
+def mcnemar(only_dense: int, only_compact: int) -> float:
+    """Two-sided exact p that two models err equally often (McNemar 1947, binomial form)."""
+    trials = only_dense + only_compact
+    tail = sum(comb(trials, k) for k in range(min(only_dense, only_compact) + 1))
+    return min(1.0, float(2 * tail / 2**trials))
+
+
+def _proportions(dense: np.ndarray, compact: np.ndarray) -> Comparison:
+    count = len(dense)
+    both, neither = int((dense & compact).sum()), int((~dense & ~compact).sum())
+    only_dense, only_compact = int((dense & ~compact).sum()), int((~dense & compact).sum())
+    # Agresti & Min 2005: half a pair added to each cell keeps the coverage where few differ.
+    whole, lost, won = count + 2, only_dense + 0.5, only_compact + 0.5
+    middle = (won - lost) / whole
+    half = _Z * np.sqrt(won + lost - (won - lost) ** 2 / whole) / whole
+    value = (only_compact - only_dense) / count
+    return Comparison(
+        difference=Interval(
+            value=value, low=min(value, middle - half), high=max(value, middle + half)
+        ),
+        method="exact McNemar test; interval for paired proportions by Agresti and Min",
+        both_right=both,
+        only_dense_right=only_dense,
+        only_compact_right=only_compact,
+        neither_right=neither,
+        mcnemar_p=mcnemar(only_dense, only_compact),
+    )
+
+
+def _by_class(
+    metric: Metric, y: Arrays, p_dense: Arrays, p_compact: Arrays, names: Sequence[str] | None
+) -> dict[str, object]:
+    """Recall of every class and the change of the confusion matrix (rows: true class)."""
+    if metric.task not in ("multiclass", "binary"):
+        return {}
+    outputs = [metric._one(p) for p in (p_dense, p_compact)]
+    count = max(2, outputs[0].shape[-1], len(names or ()))
+    truth = formulas.true_classes(metric._one(y), count)
+    told = [formulas.predicted_classes(p, metric.from_logits) for p in outputs]
+    before, after = (_confusion(truth, one, count) for one in told)
+    examples = before.sum(axis=1)
+    figures = tuple(
+        ClassFigures(
+            name=names[c] if names and c < len(names) else str(c),
+            examples=int(examples[c]),
+            dense=float(before[c, c] / examples[c]),
+            compact=float(after[c, c] / examples[c]),
+        )
+        for c in range(count)
+        if examples[c]
+    )
+    change = after - before
+    rows = tuple(tuple(int(v) for v in row) for row in change)
+    return {
+        "per_class": figures,
+        "confusion_change": rows if count <= _LARGEST_CONFUSION else None,
+    }
+
+
+def _confusion(truth: np.ndarray, told: np.ndarray, classes: int) -> np.ndarray:
+    return np.bincount(truth * classes + told, minlength=classes**2).reshape(classes, classes)

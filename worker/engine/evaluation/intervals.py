@@ -1,0 +1,53 @@
+"""95% intervals: Wilson's for shares of examples, else a percentile bootstrap over examples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prunery.specs.report import Interval
+from worker.engine.evaluation.metrics import Arrays, Metric, Rows
+
+RESAMPLES = 1000
+_Z = 1.959963984540054
+
+
+def interval(metric: Metric, y: Arrays, p: Arrays, seed: int = 0) -> Interval:
+    """The metric with its 95% interval."""
+    rows = metric.prepare(y, p)
+    value = metric.of(rows)
+    if metric.is_proportion:
+        low, high = wilson(int(rows[0].sum()), len(rows[0]))
+    else:
+        low, high = percentiles(bootstrap(metric, [rows], seed)[0])
+    return Interval(value=value, low=min(low, value), high=max(high, value))
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """Wilson's score interval of a proportion (Wilson 1927)."""
+    share, square = right / count, _Z**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    half = (
+        _Z / (1 + square / count) * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    )
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+
+
+def bootstrap(metric: Metric, several: list[Rows], seed: int) -> list[np.ndarray]:
+    """The metric of each set of rows over the same draws of examples: paired."""
+    count = len(several[0][0])
+    draw = np.random.default_rng(seed)
+    values = np.empty((len(several), RESAMPLES))
+    for column in range(RESAMPLES):
+        chosen = draw.integers(0, count, count)
+        for line, rows in enumerate(several):
+            values[line, column] = metric.of(tuple(part[chosen] for part in rows))
+    return list(values)
+
+
+def percentiles(values: np.ndarray) -> tuple[float, float]:
+    """The middle 95%, draws without a value (one class missing) left out."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, [2.5, 97.5])
+    return float(low), float(high)

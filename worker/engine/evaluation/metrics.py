@@ -1,0 +1,186 @@
+"""The figure a model is judged by: chosen from recipe, compile configuration or data, with a why.
+
+A metric first boils labels and predictions down to what it needs of each example (`prepare`); the
+figure is then a function of those rows alone, so that a bootstrap can draw them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.models import TaskKind
+from worker.engine.evaluation import formulas
+
+Rows = tuple[np.ndarray, ...]
+Arrays = np.ndarray | Mapping[str, np.ndarray]
+
+# The largest class over the smallest from which plain accuracy misleads.
+UNBALANCED = 4.0
+
+_ALIASES = {
+    "acc": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "binary_accuracy": "accuracy",
+    "compile_metrics": "",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+    "mean_io_u": "mean_iou",
+    "mean_iou": "mean_iou",
+    "one_hot_mean_io_u": "mean_iou",
+    "one_hot_io_u": "mean_iou",
+    "f1_score": "f1",
+    "fbeta_score": "f1",
+    "r2_score": "r2",
+    "top_k_categorical_accuracy": "top_5_accuracy",
+    "sparse_top_k_categorical_accuracy": "top_5_accuracy",
+}
+_DEFAULT: dict[str, str] = {
+    "multiclass": "accuracy",
+    "binary": "accuracy",
+    "multilabel": "accuracy",
+    "per_position": "accuracy",
+    "regression": "mse",
+    "autoencoder": "mse",
+    "unknown": "mse",
+}
+_FITTING: dict[str, tuple[str, ...]] = {
+    "multiclass": ("accuracy", "balanced_accuracy", "top_5_accuracy", "f1"),
+    "binary": ("accuracy", "balanced_accuracy", "auc", "f1"),
+    "multilabel": ("accuracy", "auc", "f1"),
+    "per_position": ("accuracy", "balanced_accuracy", "mean_iou"),
+    "regression": ("mse", "mae", "rmse", "r2"),
+    "autoencoder": ("mse", "mae", "rmse"),
+    "unknown": ("mse", "mae", "rmse", "r2"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure. `output` names the output it looks at, None the first; `why` says how it came."""
+
+    name: str
+    task: TaskKind
+    why: str
+    from_logits: bool = False
+    output: str | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.name not in ("mse", "mae", "rmse")
+
+    @property
+    def is_proportion(self) -> bool:
+        """Whether each example is right or wrong, so that the figure is a share of examples."""
+        return self.name in ("accuracy", "top_5_accuracy") and self.task in ("multiclass", "binary")
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the figure lies between 0 and 1, so that a drop in it is absolute."""
+        return self.higher_is_better and self.name != "r2"
+
+    def value(self, y: Arrays, p: Arrays) -> float:
+        """The figure over all examples; NaN where there are none."""
+        rows = self.prepare(y, p)
+        return self.of(rows) if len(rows[0]) else float("nan")
+
+    def per_example(self, y: Arrays, p: Arrays) -> np.ndarray | None:
+        """What each example contributes where the figure is their mean, else None."""
+        rows = self.prepare(y, p)
+        return rows[0].astype(np.float64) if len(rows) == 1 and self.name != "rmse" else None
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` beats `b`; NaN beats nothing, and is beaten by any number."""
+        if np.isnan(a) or np.isnan(b):
+            return not np.isnan(a)
+        return a > b if self.higher_is_better else a < b
+
+    def prepare(self, y: Arrays, p: Arrays) -> Rows:
+        """What the figure needs of each example, first axis examples."""
+        labels, outputs = self._one(y), self._one(p)
+        return formulas.prepare(self.name, self.task, labels, outputs, self.from_logits)
+
+    def of(self, rows: Rows) -> float:
+        """The figure of prepared rows."""
+        return formulas.value(self.name, rows)
+
+    def _one(self, arrays: Arrays) -> np.ndarray:
+        if isinstance(arrays, Mapping):
+            name = self.output if self.output in arrays else next(iter(arrays))
+            return np.asarray(arrays[name])
+        return np.asarray(arrays)
+
+
+def choose_metric(
+    task: TaskKind,
+    compiled: Sequence[str] = (),
+    asked: str = "auto",
+    counts: Sequence[int] | None = None,
+    *,
+    loss: Any = None,
+    output: str | None = None,
+) -> Metric:
+    """Choose the metric: as asked, as the data demand, or as the model was compiled.
+
+    compiled: names of the compile configuration's metrics. counts: examples of each class.
+    loss: the training loss; tells logits from probabilities, and MAE from MSE.
+    Raises `recipe_invalid` where the metric asked for does not fit the task.
+    """
+    metric = Metric(
+        "", task, "", from_logits=bool(getattr(loss, "from_logits", False)), output=output
+    )
+    fitting = _FITTING[task]
+    if asked != "auto":
+        name = canonical(asked)
+        if name not in fitting:
+            message = f"Write one of {', '.join(fitting)}, or auto."
+            raise PruneryError(
+                "recipe_invalid",
+                f"The metric {asked!r} does not fit a {task} task.",
+                errors=[FieldError(pointer="/training/metric", message=message)],
+            )
+        return replace(metric, name=name, why="The recipe asks for it.")
+    names = [name for name in map(canonical, compiled) if name in fitting]
+    ratio = imbalance(counts)
+    if task in ("multiclass", "binary") and ratio >= UNBALANCED and names[:1] != ["auc"]:
+        name = "auc" if task == "binary" else "balanced_accuracy"
+        why = (
+            f"The largest class has {ratio:.0f} times as many examples as the smallest: "
+            "plain accuracy would reward ignoring the small ones."
+        )
+        return replace(metric, name=name, why=why)
+    if names:
+        return replace(metric, name=names[0], why="The model was compiled with it.")
+    if task in ("regression", "autoencoder", "unknown") and "absolute" in _loss_name(loss):
+        return replace(metric, name="mae", why="The model was trained to make it small.")
+    return replace(metric, name=_DEFAULT[task], why=f"The usual one for a {task} task.")
+
+
+def baseline(metric: Metric, y: Arrays) -> float:
+    """The figure of a model that knows nothing but the labels: majority class, mean or median."""
+    return formulas.baseline(metric.name, metric.task, metric._one(y))
+
+
+def canonical(name: str) -> str:
+    """A metric's name in our words, whatever Keras calls it."""
+    snake = "".join(
+        f"_{c.lower()}" if c.isupper() and i and name[i - 1].islower() else c.lower()
+        for i, c in enumerate(name)
+    )
+    return _ALIASES.get(snake, snake)
+
+
+def imbalance(counts: Sequence[int] | None) -> float:
+    """Examples of the largest class over those of the smallest that has any; 1 if unknown."""
+    present = [count for count in counts or () if count > 0]
+    return max(present) / min(present) if len(present) > 1 else 1.0
+
+
+def _loss_name(loss: Any) -> str:
+    return str(loss if isinstance(loss, str) else getattr(loss, "name", loss) or "").lower()

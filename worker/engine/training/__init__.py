@@ -1,0 +1,35 @@
+"""Training in a compiled loop: masks hold at every step, a state comes back whole.
+
+run.train -> loops (kept) -> loop (many steps a call) -> step (forward, loss, backward, mask)
+"""
+
+from worker.engine.training.classes import balanced
+from worker.engine.training.loops import forget
+from worker.engine.training.plan import (
+    EpochRecord,
+    Interrupted,
+    LoopChoice,
+    Progress,
+    Trained,
+    TrainingPlan,
+)
+from worker.engine.training.recalibration import recalibrate
+from worker.engine.training.run import train
+from worker.engine.training.state import State, capture, restore, seed_generators
+
+__all__ = [
+    "EpochRecord",
+    "Interrupted",
+    "LoopChoice",
+    "Progress",
+    "State",
+    "Trained",
+    "TrainingPlan",
+    "balanced",
+    "capture",
+    "forget",
+    "recalibrate",
+    "restore",
+    "seed_generators",
+    "train",
+]

@@ -1,0 +1,82 @@
+"""Which compiled loop runs is measured, never assumed.
+
+XLA made an MLP several times faster here, and a small convolutional net fourteen times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import tensorflow as tf
+
+from worker.engine.training.feed import Feed, Piece
+from worker.engine.training.loop import LONGEST_CALL, Loop
+from worker.engine.training.plan import LoopChoice, LoopKind
+
+# Fewer steps than this do not repay a second compilation.
+SHORT = 64
+# A step this long is arithmetic, not overhead: XLA has nothing left to save on it.
+LONG_MILLISECONDS = 50.0
+# Only a clear win moves the choice away from the plain graph, so that runs repeat.
+CLEAR_WIN = 1.2
+_ROUNDS = 3
+_ROUND_SECONDS = 0.2
+
+
+def choose_loop(loop: Loop, feed: Feed, steps: int, undo: Callable[[], None]) -> LoopChoice:
+    """Time the candidates on the data that will be trained on; `undo` puts the state back.
+
+    steps: how many the training will take.
+    """
+    if loop.choice is not None:
+        return loop.choice
+    if steps < SHORT or feed.full_steps == 0:
+        return LoopChoice("graph", f"{steps} steps are too few to repay compiling with XLA")
+    piece = next(iter(feed.pieces(0, 0)))
+    try:
+        loop.choice = _measured(loop, piece, min(piece.steps, feed.full_steps))
+    finally:
+        undo()
+    return loop.choice
+
+
+def _measured(loop: Loop, piece: Piece, available: int) -> LoopChoice:
+    _seconds(loop, "graph", piece, 1)
+    once = _seconds(loop, "graph", piece, 1)
+    if once * 1000 > LONG_MILLISECONDS:
+        milliseconds = {"graph": once * 1000}
+        return LoopChoice("graph", "a step is long, so XLA has little to save", milliseconds)
+    try:
+        _seconds(loop, "xla", piece, 1)
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0][:200]
+        return LoopChoice("graph", f"XLA cannot compile this model: {reason}")
+    kinds: tuple[LoopKind, LoopKind] = ("graph", "xla")
+    best = {kind: _seconds(loop, kind, piece, 1) for kind in kinds}
+    for _ in range(_ROUNDS):
+        for kind in kinds:
+            count = int(np.clip(_ROUND_SECONDS / best[kind], 1, min(available, LONGEST_CALL)))
+            best[kind] = min(best[kind], _seconds(loop, kind, piece, count) / count)
+    gain = best["graph"] / best["xla"]
+    milliseconds = {kind: round(seconds * 1000, 4) for kind, seconds in best.items()}
+    if gain > CLEAR_WIN:
+        return LoopChoice("xla", f"XLA was {gain:.1f} times as fast", milliseconds)
+    return LoopChoice("graph", f"XLA was {gain:.2f} times as fast: no clear win", milliseconds)
+
+
+def _seconds(loop: Loop, kind: LoopKind, piece: Piece, steps: int) -> float:
+    started = perf_counter()
+    loop.run(
+        kind,
+        piece,
+        first=0,
+        steps=steps,
+        size=loop.batch,
+        rates=np.zeros(steps, np.float32),
+        global_step=0,
+        total=0.0,
+    )
+    loop.step.optimizer.iterations.numpy()
+    return perf_counter() - started

@@ -1,0 +1,63 @@
+"""What validation says of the model as it stands: loss and metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.trainers.compile_utils import CompileLoss
+
+from worker.engine.calling import Scale, Split, flat_labels, functional
+from worker.engine.evaluation import Metric, predict
+
+_ROWS = 4096
+
+
+@dataclass
+class Judge:
+    """`metric` None: the loss decides. Without validation examples nothing is judged."""
+
+    split: Split | None
+    scale: Scale | None
+    metric: Metric | None
+    loss: Any
+    loss_weights: Any = None
+    batch: int = 256
+
+    @property
+    def has_examples(self) -> bool:
+        return self.split is not None and len(self.split) > 0 and bool(self.split.y)
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.metric is not None and self.metric.higher_is_better
+
+    def judge(self, model: keras.Model) -> tuple[float, float | None]:
+        """The figure that decides, and the loss (None where the model has none)."""
+        if self.split is None:
+            return float("nan"), None
+        predictions = predict(model, self.split, self.scale, self.batch)
+        loss = None if self.loss is None else self._mean_loss(model, self.split, predictions)
+        if self.metric is None:
+            return (float("nan") if loss is None else loss), loss
+        return self.metric.value(self.split.y, predictions), loss
+
+    def _mean_loss(self, model: keras.Model, split: Split, predictions: Any) -> float:
+        struct = functional(model)._outputs_struct
+        outputs = list(predictions.values()) if isinstance(predictions, dict) else [predictions]
+        labels = flat_labels(model, split.y)
+        compiled = CompileLoss(
+            self.loss, self.loss_weights, output_names=functional(model).output_names
+        )
+        total, count = 0.0, len(split)
+        for start in range(0, count, _ROWS):
+            rows = slice(start, start + _ROWS)
+            told = keras.tree.pack_sequence_as(struct, [tf.constant(o[rows]) for o in outputs])
+            truth = keras.tree.pack_sequence_as(
+                struct, [tf.constant(np.asarray(y[rows])) for y in labels]
+            )
+            total += float(compiled(truth, told)) * len(outputs[0][rows])
+        return total / count

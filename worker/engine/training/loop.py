@@ -1,0 +1,104 @@
+"""The compiled loop: many steps in one call, the data resident, the offset as data.
+
+Two traps were measured here: `tf.range(a, b)` with variable bounds compiles anew for each pair of
+values, and `order[i * batch : (i + 1) * batch]` is a dynamic shape. Hence a bound that is data, and
+`tf.slice` of a fixed length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from worker.engine.training.feed import Piece
+from worker.engine.training.plan import LoopChoice, LoopKind
+from worker.engine.training.step import Step
+
+LONGEST_CALL = 1024
+
+
+class Loop:
+    """A step, compiled; kept and used again for every training of the same shape."""
+
+    def __init__(self, step: Step, batch: int) -> None:
+        self.step = step
+        self.batch = batch
+        self._single = _single(step)
+        self._many: dict[LoopKind, Callable[..., Any]] = {}
+        self.choice: LoopChoice | None = None
+
+    def run(
+        self,
+        kind: LoopKind,
+        piece: Piece,
+        *,
+        first: int,
+        steps: int,
+        size: int,
+        rates: np.ndarray,
+        global_step: int,
+        total: float,
+    ) -> float:
+        """Train `steps` batches of `size` rows, from the piece's row `first * batch` on.
+
+        `total` is the epoch's sum of losses so far; the new one is returned. It is summed step by
+        step, so it does not depend on how the steps were dealt out to calls.
+        """
+        if kind == "fit" or size != self.batch:
+            for index in range(steps):
+                loss = self._single(
+                    piece.tensors,
+                    piece.order,
+                    tf.constant((first + index) * self.batch),
+                    tf.constant(rates[index]),
+                    tf.constant(global_step + index),
+                    size,
+                )
+                total += float(loss)
+            return total
+        if kind not in self._many:
+            self._many[kind] = _many(self.step, self.batch, jit=kind == "xla")
+        window = np.zeros(LONGEST_CALL, np.float32)
+        window[:steps] = rates
+        return float(
+            self._many[kind](
+                piece.tensors,
+                piece.order,
+                tf.constant(first),
+                tf.constant(steps),
+                tf.constant(window),
+                tf.constant(global_step),
+                tf.constant(total, tf.float64),
+            )
+        )
+
+
+def _many(step: Step, batch: int, *, jit: bool) -> Callable[..., Any]:
+    @tf.function(jit_compile=jit)
+    def many(
+        tensors: Any, order: Any, first: Any, steps: Any, rates: Any, global_step: Any, total: Any
+    ) -> Any:
+        def body(index: Any, total: Any) -> tuple[Any, Any]:
+            rows = tf.slice(order, [(first + index) * batch], [batch])
+            taken = [tf.gather(tensor, rows) for tensor in tensors]
+            loss = step.run(taken, rates[index], global_step + index)
+            return index + 1, total + tf.cast(loss, tf.float64)
+
+        return tf.while_loop(
+            lambda index, _: index < steps, body, [tf.constant(0), total], parallel_iterations=1
+        )[1]
+
+    return many
+
+
+def _single(step: Step) -> Callable[..., Any]:
+    @tf.function
+    def single(tensors: Any, order: Any, start: Any, rate: Any, global_step: Any, size: int) -> Any:
+        rows = tf.slice(order, [start], [size])
+        taken = [tf.gather(tensor, rows) for tensor in tensors]
+        return step.run(taken, rate, global_step)
+
+    return single

@@ -1,0 +1,104 @@
+"""Optimizers: the user's own, made anew, and the working copy whose rate the loop sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import keras
+
+from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.recipe import Training
+from worker.engine.training.slots import innermost
+
+DEFAULT = "adam"
+
+
+def make(
+    compile_config: Mapping[str, Any] | None, training: Training, learning_rate: float | None = None
+) -> Any:
+    """A fresh optimizer: the recipe's, or the one of the model's serialized compile configuration.
+
+    `learning_rate` wins over the recipe's, the recipe's over the model's. A rate of 0 (the end of
+    a schedule that a callback drove) is replaced by the default of the class: see `is_spent`.
+    """
+    if training.optimizer != "from model":
+        optimizer = _named(training.optimizer)
+    else:
+        optimizer = _own(compile_config)
+    rate = learning_rate if learning_rate is not None else training.learning_rate
+    if rate is None and is_spent(optimizer):
+        rate = _default_rate(optimizer)
+    return optimizer if rate is None else with_rate(optimizer, rate)
+
+
+def is_spent(optimizer: Any) -> bool:
+    """Whether a constant rate of 0 would train nothing."""
+    rate = innermost(optimizer)[0]._learning_rate
+    return isinstance(rate, keras.Variable) and float(rate.numpy()) == 0.0
+
+
+def with_rate(optimizer: Any, rate: float) -> Any:
+    """A fresh copy with a constant learning rate."""
+    config = keras.optimizers.serialize(optimizer)
+    # Adafactor's relative steps are for constant rates; under a schedule it took none.
+    for inner, original in zip(_inner_configs(config), innermost(optimizer), strict=True):
+        if "relative_step" in inner and not isinstance(original._learning_rate, keras.Variable):
+            inner["relative_step"] = False
+        inner["learning_rate"] = float(rate)
+    return keras.optimizers.deserialize(config)
+
+
+def fresh(optimizer: Any) -> Any:
+    """An unbuilt copy, schedule included."""
+    return keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+
+
+def factors(optimizer: Any) -> list[float]:
+    """Each inner optimizer's rate over the first one's: what a common rate is multiplied by."""
+    from worker.engine.training.rates import own_rates
+
+    first, *rest = (float(own_rates(inner, 1)[0]) for inner in innermost(optimizer))
+    return [1.0, *(rate / first if first else 1.0 for rate in rest)]
+
+
+def _own(compile_config: Mapping[str, Any] | None) -> Any:
+    config = (compile_config or {}).get("optimizer")
+    if config is None:
+        return _named(DEFAULT)
+    if isinstance(config, str):
+        return _named(config)
+    return keras.optimizers.deserialize(deepcopy(dict(config)))
+
+
+def _named(name: str) -> Any:
+    try:
+        return keras.optimizers.get(name)
+    except ValueError:
+        message = 'Write a Keras optimizer, such as "adam" or "sgd", or "from model".'
+        raise PruneryError(
+            "recipe_invalid",
+            f"There is no optimizer named {name!r}.",
+            errors=[FieldError(pointer="/training/optimizer", message=message)],
+        ) from None
+
+
+def _default_rate(optimizer: Any) -> float:
+    standard = type(innermost(optimizer)[0])()
+    return float(standard.learning_rate.numpy())
+
+
+def _inner_configs(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """The configurations of the optimizers that hold slots, in the order of `innermost`."""
+    inside = config["config"]
+    nested = [
+        item
+        for value in inside.values()
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, dict)
+        and "class_name" in item
+        and "optimizer" in str(item.get("module"))
+        and "schedules" not in str(item.get("module"))
+    ]
+    return [leaf for child in nested for leaf in _inner_configs(child)] or [inside]

@@ -1,0 +1,189 @@
+"""The full state of a training: what a rewind must bring back, all of it.
+
+Kernels, biases, normalisation parameters and statistics; optimizer slots, step and rate; the
+random generators of the layers; the order of the data and the place in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.engine import masks
+from worker.engine.training.slots import optimizer_keys
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class State:
+    """Arrays by key; `step` counts from the very first step, `seed` gives the order of the data.
+
+    optimizer: None means fresh slots. rng: empty means seeded by the plan.
+    """
+
+    weights: Arrays
+    optimizer: Arrays | None = None
+    rng: Arrays = field(default_factory=dict)
+    step: int = 0
+    seed: int | None = None
+
+    def restarted(self) -> State:
+        """The same weights at the beginning of a training of their own: fine-tuning."""
+        return State(weights=self.weights)
+
+    def cut(self, keep: Mapping[str, Mapping[int, Any]]) -> State:
+        """Keep, of each named weight and of its slots, only the given indices of each axis."""
+
+        def cut_one(key: str, value: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+            axes = keep.get(key)
+            if axes is None or weight is None or weight.shape != value.shape:
+                return value
+            for axis, indices in axes.items():
+                value = np.take(value, np.asarray(indices), axis=int(axis))
+            return np.ascontiguousarray(value)
+
+        weights = {key: cut_one(key, value, value) for key, value in self.weights.items()}
+        slots = None
+        if self.optimizer is not None:
+            slots = {}
+            for name, value in self.optimizer.items():
+                key = weight_key(name, self.weights)
+                slots[name] = cut_one(key, value, self.weights.get(key))
+        return replace(self, weights=weights, optimizer=slots)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz without pickles; types NumPy does not know travel as bytes."""
+        with path.open("wb") as stream:
+            np.savez(stream, **self.arrays())  # type: ignore[arg-type]
+
+    @staticmethod
+    def load(path: Path) -> State:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as archive:
+            return State.from_arrays({name: archive[name] for name in archive.files})
+
+    def arrays(self, prefix: str = "") -> Arrays:
+        """One flat dictionary, for an archive that may hold more."""
+        parts = {"weights": self.weights, "optimizer": self.optimizer or {}, "rng": self.rng}
+        flat = {
+            f"{part}/{key}": value for part, group in parts.items() for key, value in group.items()
+        }
+        strange = {key: str(value.dtype) for key, value in flat.items() if value.dtype.kind == "V"}
+        about = {
+            "step": self.step,
+            "seed": self.seed,
+            "fresh_slots": self.optimizer is None,
+            "dtypes": strange,
+        }
+        flat = {
+            key: value.view(np.uint8) if key in strange else value for key, value in flat.items()
+        }
+        flat["about"] = np.array(json.dumps(about))
+        return {prefix + key: value for key, value in flat.items()}
+
+    @staticmethod
+    def from_arrays(flat: Mapping[str, np.ndarray], prefix: str = "") -> State:
+        """Undo `arrays`."""
+        about = json.loads(str(flat[f"{prefix}about"]))
+        groups: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "rng": {}}
+        for name, value in flat.items():
+            part, _, key = name.removeprefix(prefix).partition("/")
+            if name.startswith(prefix) and part in groups:
+                dtype = about["dtypes"].get(f"{part}/{key}")
+                groups[part][key] = value.view(_dtype(dtype)) if dtype else value
+        return State(
+            weights=groups["weights"],
+            optimizer=None if about["fresh_slots"] else groups["optimizer"],
+            rng=groups["rng"],
+            step=about["step"],
+            seed=about["seed"],
+        )
+
+
+def capture(
+    model: keras.Model, optimizer: Any | None = None, *, step: int = 0, seed: int | None = None
+) -> State:
+    """Copy the full state of a model and, where given, of its built optimizer."""
+    slots = None
+    if optimizer is not None and optimizer.built:
+        slots = _values(optimizer_keys(optimizer, model))
+    return State(
+        weights=_values(masks.variable_keys(model)),
+        optimizer=slots,
+        rng=_values(generators(model)),
+        step=step,
+        seed=seed,
+    )
+
+
+def restore(model: keras.Model, optimizer: Any | None, state: State) -> None:
+    """Put a state back, in place.
+
+    An unbuilt optimizer is built; one that follows a schedule of its own keeps it. Raises
+    ValueError where a weight or slot is missing or has another shape.
+    """
+    _assign(masks.variable_keys(model), state.weights, "weight")
+    if state.rng:
+        _assign(generators(model), state.rng, "random generator")
+    if optimizer is not None and state.optimizer is not None:
+        if not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        slots = optimizer_keys(optimizer, model)
+        # The rate is the plan's business, and an optimizer with a schedule has no such variable.
+        chosen = {key: slot for key, slot in slots.items() if not key.endswith("learning_rate")}
+        _assign(chosen, state.optimizer, "optimizer slot")
+
+
+def generators(model: keras.Model) -> dict[str, Any]:
+    """The states of the layers' random generators, by key."""
+    weights = masks.key_of(model)
+    everything = masks.variable_keys(model, seeds=True)
+    return {
+        key: variable
+        for key, variable in everything.items()
+        if id(variable) not in weights and variable.name == "seed_generator_state"
+    }
+
+
+def seed_generators(model: keras.Model, seed: int) -> None:
+    """Start every random generator anew, each from a stream of its own."""
+    for index, variable in enumerate(generators(model).values()):
+        first = int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) % 2**31
+        variable.assign(np.array([first, 0]).astype(str(variable.dtype)))
+
+
+def weight_key(slot: str, weights: Mapping[str, Any]) -> str:
+    """The key of the weight that a slot's name ends in, or the name itself."""
+    rest = slot
+    while rest:
+        rest = rest.partition("/")[2]
+        if rest in weights:
+            return rest
+    return slot
+
+
+def _values(variables: Mapping[str, Any]) -> Arrays:
+    return {key: np.array(v.numpy()) for key, v in variables.items()}
+
+
+def _assign(variables: Mapping[str, Any], values: Arrays, what: str) -> None:
+    for key, variable in variables.items():
+        if key not in values:
+            raise ValueError(f"the state has no {what} {key}")
+        if tuple(variable.shape) != values[key].shape:
+            raise ValueError(f"{what} {key} is {variable.shape}, the state's {values[key].shape}")
+    for key, variable in variables.items():
+        variable.assign(values[key])
+
+
+def _dtype(name: str) -> Any:
+    import ml_dtypes
+
+    return np.dtype(getattr(ml_dtypes, name))
