@@ -1,0 +1,1 @@
+"""Who asks: the local owner where keys are off, the owner of a bearer key elsewhere."""

@@ -1,0 +1,1 @@
+"""Datasets: uploads that a job trains and tests on."""

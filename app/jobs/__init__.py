@@ -1,0 +1,1 @@
+"""Jobs: made, watched, steered, and what they hand over."""

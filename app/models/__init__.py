@@ -1,0 +1,1 @@
+"""Models: uploads that a job prunes."""
