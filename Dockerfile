@@ -12,7 +12,9 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore \
     PRUNERY_MODE=production \
-    PRUNERY_DATA_DIR=/var/lib/prunery
+    PRUNERY_DATA_DIR=/var/lib/prunery \
+    PRUNERY_HOST=0.0.0.0 \
+    PRUNERY_PORT=8000
 RUN groupadd --gid 10001 prunery \
     && useradd --uid 10001 --gid prunery --no-create-home --shell /usr/sbin/nologin prunery \
     && install -d -o prunery -g prunery /var/lib/prunery
@@ -42,7 +44,7 @@ VOLUME /var/lib/prunery
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["uvicorn", "app.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header"]
+CMD ["prunery", "serve"]
 
 FROM gpu-packages AS gpu
 COPY . .
