@@ -69,7 +69,7 @@ def claim_job(session: Session, job_id: str, settings: Settings, worker: str) ->
     if job is None:
         return None
     if job.idle_attempts > settings.max_idle_attempts:
-        give_up(session, job, now)
+        give_up(session, job, now, settings)
         return None
     job.started_at = job.started_at or now
     if job.deadline_at is None:
@@ -80,7 +80,7 @@ def claim_job(session: Session, job_id: str, settings: Settings, worker: str) ->
     return Claim("job", job.id, job.attempt, job)
 
 
-def give_up(session: Session, job: JobTable, now: datetime) -> None:
+def give_up(session: Session, job: JobTable, now: datetime, settings: Settings) -> None:
     """Fail a job whose attempts die without a new level."""
     error = PruneryError(
         "worker_lost",
@@ -93,6 +93,7 @@ def give_up(session: Session, job: JobTable, now: datetime) -> None:
     job.status = Status.FAILED
     job.lease_until = None
     job.finished_at = now
+    job.expires_at = now + timedelta(seconds=settings.job_ttl_seconds)
     session.flush()
     events.append_status(session, job.id, Status.FAILED, job.attempt)
 

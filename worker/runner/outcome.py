@@ -134,7 +134,7 @@ def _end(
 ) -> JobTable:
     job = _lock(session, claim)
     if job.status == Status.CANCELLING:  # whatever came of it, the owner wants nothing of it
-        status = Status.CANCELLED
+        status, values = Status.CANCELLED, {}
     states.check(job.status, status)
     now = clock.now()
     job.error = None

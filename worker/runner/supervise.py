@@ -24,7 +24,7 @@ from worker.runner.sandbox import policy, probe
 from worker.runner.sandbox.enter import MISSING
 from worker.runner.workspace import Workspace
 
-MODULE = "worker.engine"
+ENTER, ENGINE = "worker.runner.sandbox.enter", "worker.engine"
 INTERRUPTED = 75  # EX_TEMPFAIL: stopped as asked, after a checkpoint
 LONGEST_LINE = 64 * 1024 * 1024
 TAIL = 4_000
@@ -131,8 +131,8 @@ def _start(workspace: Workspace, settings: Settings) -> tuple[subprocess.Popen[b
     control = workspace.control
     # -I: nothing from the environment or the current folder decides what is imported.
     interpreter = [sys.executable, "-I", "-B", "-X", "utf8"]
-    enter = ["-m", "worker.runner.sandbox.enter", str(control / "policy.json")]
-    engine = [MODULE, str(control / "spec.json"), "--events-fd", str(writer)]
+    enter = ["-m", ENTER, str(control / "policy.json")]
+    engine = [ENGINE, str(control / "spec.json"), "--events-fd", str(writer)]
     try:
         with (control / "output").open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
