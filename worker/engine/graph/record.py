@@ -42,7 +42,10 @@ class Rescale:
 
 @dataclass
 class Record:
-    """Everything found, keyed by the identity of live objects of the model."""
+    """Everything found, keyed by the identity of live objects of the model.
+
+    flows: what is known of every symbolic tensor of the graph and of the models nested in it.
+    """
 
     ids: Ids = field(default_factory=Ids)
     variables: dict[tuple[int, int], Registered] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class Record:
     tensors: dict[int, np.ndarray] = field(default_factory=dict)
     ports: dict[tuple[int, str], np.ndarray | None] = field(default_factory=dict)
     approximate: dict[str, Reason] = field(default_factory=dict)
+    flows: dict[int, Any] = field(default_factory=dict)
 
     def produce(self, variable: Any, axis: int, role: str = "out") -> np.ndarray:
         """The ids along an axis of a variable, new ones where it was not met before."""

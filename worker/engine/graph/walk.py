@@ -36,6 +36,7 @@ def walk(tracer: Tracer, functional: Any, inputs: Sequence[Flow]) -> list[Flow]:
         results = apply(tracer, node.operation, _call(node, flows))
         for tensor, flow in zip(node.outputs, results, strict=True):
             flows[id(tensor)] = flow
+    tracer.record.flows.update(flows)
     return [flows[id(tensor)] for tensor in functional.outputs]
 
 
