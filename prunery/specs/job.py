@@ -168,6 +168,7 @@ class EngineSpec(Wire):
     initial_model: Path | None = None
     recipe: Recipe | None = None
     choose_level: int | None = None
+    test_looks: int = 1
     work_dir: Path
     levels_dir: Path | None = None
     checkpoint_dir: Path | None = None

@@ -31,7 +31,7 @@ class Sink(Protocol):
 
 
 class LineSink:
-    """Write one JSON line per event to a file descriptor of its own (converters print on stdout)."""
+    """One JSON line per event on a file descriptor of its own (converters print on stdout)."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -64,6 +64,7 @@ class Reporter:
     _skipped: float = 0.0
     _began: float = field(default_factory=time.monotonic)
     _told: float = 0.0
+    _offered: float = 0.0
 
     def stage(self, stage: str, level: int | None = None, levels: int | None = None) -> None:
         self.stage_name = stage
@@ -82,8 +83,11 @@ class Reporter:
     def level(self, event: LevelEvent) -> None:
         self.sink(event)
 
-    def checkpoint(self, path: str) -> None:
-        self.sink(CheckpointEvent(path=path))
+    def checkpoint(self, written_at: float) -> None:
+        """Say that the checkpoint folder holds something new; `written_at` tells news from old."""
+        if written_at > self._offered:
+            self._offered = written_at
+            self.sink(CheckpointEvent(path="checkpoint"))
 
     def plan_work(self, plan: list[Work]) -> None:
         """Replace what is still to be done; work that is finished stays counted."""
@@ -106,7 +110,7 @@ class Reporter:
     def progress(
         self, name: str, share: float, epoch: int | None = None, epochs: int | None = None
     ) -> None:
-        """Say how far a piece of the plan is; at most about twice a second reaches the sink."""
+        """Say how far a piece of the plan is; about twice a second reaches the sink."""
         within = sum(w.size * share for w in self.plan if w.name == name)
         total = self._done + sum(w.size for w in self.plan)
         if total <= 0:

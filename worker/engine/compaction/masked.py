@@ -50,6 +50,23 @@ def scatter(
     return full
 
 
+def under_mask(
+    original: keras.Model, compact: keras.Model, weights: Mapping[str, np.ndarray], keep: Keep
+) -> keras.Model:
+    """The full-size network trained under a weight mask, compiled as its compact twin is.
+
+    `weights` are its own by key: what died of the mask is left as the mask left it, and only the
+    twin has constants folded.
+    """
+    full = cloning.clone(original)
+    for key, variable in masks.variable_keys(full).items():
+        variable.assign(weights[key])
+    optimizer = cloning.copy_compilation(compact, full)
+    if optimizer is not None:
+        _scatter_slots(optimizer, compact.optimizer, full, keep)
+    return full
+
+
 def masks_of(original: keras.Model, keep: Keep) -> masks.Masks:
     """The mask of every variable that loses units, statistics left out, in the full shape."""
     found = {}

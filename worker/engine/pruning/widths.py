@@ -26,16 +26,19 @@ class Bounds:
     minimum: share of a group's original units that always stays (and at least one unit).
     round_to: kept counts are multiples of it where the group is large enough.
     fractions: a fraction of its own for some groups; 0 protects the group.
+    least: units that some groups need to stay what they are.
     """
 
     units: Mapping[str, int]
     minimum: float = 0.0
     round_to: int = 1
     fractions: Mapping[str, float] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
 
     def floor(self, group: str) -> int:
         """Fewest units the group may be left with."""
-        return max(1, math.ceil(round(self.minimum * self.units[group], 9)))
+        share = math.ceil(round(self.minimum * self.units[group], 9))
+        return max(1, self.least.get(group, 1), share)
 
     def settle(self, group: str, wanted: int, alive: int) -> int:
         """A count that respects the bounds: rounded up to a multiple, never above what is alive."""

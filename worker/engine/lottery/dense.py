@@ -1,0 +1,135 @@
+"""Level 0: the dense model, trained (or, for a trained upload, taken as it is)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from prunery.specs.report import Level
+from worker.engine.lottery import fresh
+from worker.engine.lottery.bench import Bench, weights_of
+from worker.engine.lottery.judging import figures_of, level_report
+from worker.engine.lottery.levels import LevelRecord, LevelStore
+from worker.engine.lottery.plans import training_plan
+from worker.engine.lottery.rewinding import dense_schedule
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.training import State, capture, restore
+
+EARLY = 0.1
+
+
+@dataclass(frozen=True)
+class Dense:
+    """What every round goes back to.
+
+    start: the full state that training began with; None for a trained upload without its past.
+    rewind_point: the state at the step or epoch that the recipe rewinds to.
+    """
+
+    record: LevelRecord
+    trained: State
+    start: State | None
+    rewind_point: State | None
+    rate_trace: np.ndarray | None
+    epochs: int
+
+
+def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
+    """Make level 0, or read what an earlier attempt made of it."""
+    record = store.read(0)
+    if record is None:
+        record = _make(bench, trainer, store)
+    folder = store.path(0)
+    trained = State.load(folder / "trained.npz")
+    restore(bench.model, None, trained)
+    rates = folder / "rates.npy"
+    return Dense(
+        record=record,
+        trained=trained,
+        start=_load(folder / "start.npz"),
+        rewind_point=_load(folder / "snapshot.npz"),
+        rate_trace=np.load(rates, allow_pickle=False) if rates.is_file() else None,
+        epochs=int(record.report.epochs_trained or 0),
+    )
+
+
+def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
+    began = time.monotonic()
+    bench.reporter.stage("dense")
+    start = _initial_state(bench)
+    epochs, notes, rates, snapshot = 0, (), None, None
+    if bench.trains and not bench.trained:
+        plan = training_plan(
+            bench,
+            epochs=bench.recipe.training.epochs,
+            schedule=dense_schedule(bench),
+            seed=bench.seed_for("dense"),
+            snapshot_at=_rewind_point(bench),
+        )
+        run = trainer.run("dense", bench.model, plan, state=start)
+        trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
+        snapshot = next(iter(run.snapshots.values()), None)
+    else:
+        trained = capture(bench.model)
+
+    def fill(folder: Path) -> None:
+        bench.model.save(folder / "model.keras")
+        trained.save(folder / "trained.npz")
+        if start is not None:
+            start.save(folder / "start.npz")
+        if snapshot is not None:
+            snapshot.save(folder / "snapshot.npz")
+        if rates is not None:
+            np.save(folder / "rates.npy", rates)
+
+    judged = level_report(
+        bench,
+        bench.model,
+        Level(
+            level=0,
+            parameters=0,
+            live_parameters=0,
+            density=1.0,
+            size_bytes=0,
+            epochs_trained=epochs,
+            arm="dense",
+            notes=notes,
+        ),
+        seconds=time.monotonic() - began,
+    )
+    record = LevelRecord(
+        level=0,
+        recipe_hash="",
+        figures=figures_of(judged),
+        report=judged.model_copy(update={"within_limit": True}),
+        within_limit=True,
+    )
+    written = store.write(record, fill)
+    trainer.forget("dense")
+    return written
+
+
+def _initial_state(bench: Bench) -> State | None:
+    """The weights training began with: the upload's, redrawn, or the initial model's own.
+
+    A trained upload has none, unless its initial model came along.
+    """
+    if "initial" in bench.facts:
+        return State(weights=bench.facts["initial"])
+    if bench.trained:
+        return None
+    if bench.recipe.start == "reinitialize" or bench.facts.get("redraw"):
+        fresh.reinitialize(bench.model, bench.seed_for("dense"))
+    return State(weights=weights_of(bench.model))
+
+
+def _rewind_point(bench: Bench) -> tuple[str, int] | None:
+    rewind = bench.recipe.rewind
+    return (rewind.to, rewind.at) if rewind.to in ("step", "epoch") else None
+
+
+def _load(path: Path) -> State | None:
+    return State.load(path) if path.is_file() else None

@@ -1,0 +1,238 @@
+"""The end of a job: the answer is proven, tested once, and written for an outsider to check."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from prunery.specs.report import Comparison, ControlResult, Interval, ModelFigures
+from worker.engine import evaluation, profiling, stopping
+from worker.engine.calling import scaled
+from worker.engine.compaction import certificate, ticket
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.controls import Controls, Rival, winner
+from worker.engine.lottery.judging import metric_interval, predictions
+from worker.engine.lottery.ladder import Ladder
+from worker.engine.lottery.levels import LevelRecord, LevelStore, sha256_of
+from worker.engine.lottery.reopening import full_size, reopen
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.lottery.trials import Trial
+from worker.engine.training import Interrupted
+
+PROOF_EXAMPLES = 64
+
+
+@dataclass
+class Result:
+    """What is handed over; `shipped` says which network `model.keras` is."""
+
+    trial: Trial
+    shipped: str
+    rivals: list[Rival] = field(default_factory=list)
+    control_results: list[ControlResult] = field(default_factory=list)
+    certificate: dict[str, Any] = field(default_factory=dict)
+    dense: ModelFigures | None = None
+    compact: ModelFigures | None = None
+    comparison: Comparison = field(default_factory=Comparison)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) -> Result:
+    """Run the controls, pick what is shipped, prove it, test it, write it."""
+    chosen = reopen(bench, store, ladder.chosen)
+    result = Result(chosen, _shipped_as(bench, ladder))
+    _compete(bench, trainer, store, ladder, result)
+    out = bench.spec.out_dir
+    assert out is not None
+    out.mkdir(parents=True, exist_ok=True)
+    _write_models(bench, result, out)
+    _prove(bench, result, out)
+    _measure(bench, store, result, out)
+    return result
+
+
+def _shipped_as(bench: Bench, ladder: Ladder) -> str:
+    if ladder.chosen == 0:
+        return "dense"
+    rewound = ladder.records[ladder.chosen].notes["rewind"] in ("initial", "step", "epoch")
+    return "pruned" if rewound or not bench.trains else "fine_tuned"
+
+
+def _compete(
+    bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder, result: Result
+) -> None:
+    """Controls on the chosen level or on every level; the winner on validation is shipped."""
+    controls = Controls(bench, trainer, store, ladder.dense)
+    every = bench.recipe.controls_on == "every"
+    levels = range(1, len(ladder.records)) if every else [ladder.chosen]
+    for level in levels:
+        if stopping.finish_asked():
+            bench.reporter.warn("controls_skipped", "Finished early: controls were not run.")
+            break
+        network = result.trial if level == ladder.chosen else reopen(bench, store, level)
+        rivals = _rivals(controls, ladder.records[level], network)
+        result.control_results += [rival.result for rival in rivals]
+        if level == ladder.chosen:
+            result.rivals = rivals
+    better = winner(bench, ladder.records[ladder.chosen].report.metric, result.rivals)
+    if better is not None:
+        result.trial, result.shipped = better.trial, better.result.control
+        bench.reporter.warn(
+            "control_won",
+            f"{better.result.control} did better than the pruned network on validation: "
+            "it is what you get, at the same size.",
+        )
+
+
+def _rivals(controls: Controls, record: LevelRecord, network: Trial) -> list[Rival]:
+    try:
+        return controls.run(record, network.compacted.model)
+    except Interrupted:
+        if stopping.finish_asked() and not stopping.stop_asked():
+            return []
+        raise
+
+
+def _write_models(bench: Bench, result: Result, out: Path) -> None:
+    bench.reporter.stage("exporting")
+    trial = result.trial
+    trial.compacted.model.save(out / "model.keras")
+    full_size(bench, trial).save(out / "masked.keras")
+    ticket.save(out / "ticket.npz", trial.mask, trial.rewound)
+
+
+def _prove(bench: Bench, result: Result, out: Path) -> None:
+    """Certify the very files that are handed over, read back from disk."""
+    bench.reporter.stage("certifying")
+    compacted = result.trial.compacted
+    split, inputs = _proof_inputs(bench)
+    result.certificate = certificate.certify(
+        keras.saving.load_model(out / "masked.keras"),
+        keras.saving.load_model(out / "model.keras"),
+        inputs,
+        split=split,
+        scale=bench.dataset.scale.name if bench.dataset is not None else "none",
+        keep=compacted.keep,
+        folded=compacted.folded,
+        rescaled=compacted.rescaled,
+        not_removed=_not_removed(bench, result),
+        masked_path=out / "masked.keras",
+        compact_path=out / "model.keras",
+        approximate=bench.recipe.approximate,
+        examples=PROOF_EXAMPLES,
+        seed=bench.seed,
+    )
+    (out / "certificate.json").write_text(json.dumps(result.certificate, indent=1))
+    if result.certificate["verdict"] == "not_proven":
+        bench.reporter.warn("not_proven", f"Not proven: {result.certificate['reason']}")
+
+
+def _proof_inputs(bench: Bench) -> tuple[str, dict[str, np.ndarray]]:
+    """The user's validation inputs (train where none was held out), scaled as the model expects."""
+    dataset = bench.dataset
+    if dataset is None:
+        return "random", {}
+    name = "validation" if len(dataset.validation) else "train"
+    split = dataset.validation if name == "validation" else dataset.train
+    some = split.take(np.arange(min(PROOF_EXAMPLES, len(split))))
+    tensors = bench.model.inputs
+    names = [tensor.name for tensor in tensors]
+    flat = [some.x[n] for n in some.x] if len(some.x) == 1 else [some.x[n] for n in names]
+    values = scaled(bench.model, flat, dataset.scale)
+    return name, {
+        key: np.asarray(value, dtype=keras.backend.standardize_dtype(tensor.dtype))
+        for key, value, tensor in zip(
+            some.x if len(flat) == 1 else names, values, tensors, strict=True
+        )
+    }
+
+
+def _not_removed(bench: Bench, result: Result) -> dict[str, str]:
+    return {
+        **{info.layer: info.reason for info in bench.graph.frozen},
+        **result.trial.compacted.not_removed,
+    }
+
+
+def _measure(bench: Bench, store: LevelStore, result: Result, out: Path) -> None:
+    """Both models on the test split, read once; sizes, and latency side by side."""
+    bench.reporter.stage("reporting")
+    dense = keras.saving.load_model(store.path(0) / "model.keras")
+    compact = keras.saving.load_model(out / "model.keras")
+    timed = profiling.latency({"dense": dense, "compact": compact})
+    dense_file = bench.folder("measure") / "dense.keras"
+    shutil.copyfile(store.path(0) / "model.keras", dense_file)
+    split, metric = _test_split(bench), bench.metric
+    result.dense = _figures(bench, dense, dense_file, timed["dense"])
+    result.compact = _figures(bench, compact, out / "model.keras", timed["compact"])
+    if metric is None or split is None:
+        return
+    result.comparison = evaluation.compare(
+        metric,
+        split.y,
+        predictions(bench, dense, split),
+        predictions(bench, compact, split),
+        bench.seed_for("interval"),
+    )
+    limit = bench.facts.get("limit")
+    result.comparison = result.comparison.model_copy(
+        update={"allowed_drop": limit.drop if limit else None}
+    )
+    result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]
+
+
+def _with_test(bench: Bench, found: ControlResult, result: Result, split: Any) -> ControlResult:
+    """Where nothing was held out for choosing, the chosen level's controls are told on test."""
+    assert bench.dataset is not None
+    if len(bench.dataset.validation):
+        return found
+    rival = next((r for r in result.rivals if r.result is found), None)
+    if rival is None or bench.metric is None:
+        return found
+    metric = metric_interval(bench, rival.trial.compacted.model, split)
+    compared = evaluation.compare(
+        bench.metric,
+        split.y,
+        predictions(bench, rival.trial.compacted.model, split),
+        predictions(bench, result.trial.compacted.model, split),
+        bench.seed_for("interval"),
+    )
+    return found.model_copy(
+        update={"metric": metric, "difference": compared.difference, "note": "on test examples"}
+    )
+
+
+def _test_split(bench: Bench) -> Any:
+    """Test examples, else validation: the report's table says which."""
+    dataset = bench.dataset
+    if dataset is None:
+        return None
+    for split in (dataset.test, dataset.validation, dataset.train):
+        if len(split):
+            return split
+    return None
+
+
+def _figures(bench: Bench, model: keras.Model, path: Path, latency: Any) -> ModelFigures:
+    split = _test_split(bench)
+    metric: Interval | None = metric_interval(bench, model, split) if split is not None else None
+    return ModelFigures(
+        metric=metric,
+        parameters=profiling.parameters(model),
+        live_parameters=profiling.live_parameters(model),
+        flops=profiling.flops(model),
+        size_bytes=profiling.size_bytes(path),
+        gzip_bytes=profiling.gzip_bytes(path),
+        latency=latency,
+    )
+
+
+def files_of(out: Path) -> dict[str, str]:
+    """Checksums of what was written."""
+    return {p.name: sha256_of(p) for p in sorted(out.iterdir()) if p.is_file()}

@@ -1,0 +1,158 @@
+"""The ladder: level after level until the answer is known; finished levels are never repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from prunery.specs.errors import PruneryError
+from prunery.specs.events import LevelEvent
+from worker.engine import stopping
+from worker.engine.lottery import objectives
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.dense import Dense, dense_level
+from worker.engine.lottery.levels import LevelRecord, LevelStore
+from worker.engine.lottery.objectives import Limit
+from worker.engine.lottery.plans import retrain_epochs
+from worker.engine.lottery.rewinding import Arm, arms
+from worker.engine.lottery.rounds import Round, work_name
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.lottery.weight_cut import levels_of_n_m
+from worker.engine.reporter import Work
+from worker.engine.training import Interrupted
+
+
+@dataclass
+class Ladder:
+    """Finished levels, and which of them was chosen."""
+
+    dense: Dense
+    records: list[LevelRecord] = field(default_factory=list)
+    chosen: int = 0
+    target_met: bool | None = None
+
+
+def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
+    """Make level 0 and every round after it until the answer is known; then choose."""
+    rounds = _rounds(bench)
+    bench.facts["levels"] = rounds
+    plan = arms(bench)
+    _plan_work(bench, plan, 0, rounds, None)
+    dense = dense_level(bench, trainer, store)
+    ladder = Ladder(dense, [dense.record])
+    _tell(bench, store, dense.record)
+    _set_limit(bench, dense)
+    if not bench.graph.groups and bench.recipe.granularity == "unit":
+        return ladder
+    turn = Round(bench, trainer, store, dense)
+    for level in range(1, rounds + 1):
+        record = store.read(level)
+        if record is None:
+            _plan_work(bench, plan, level, rounds, dense)
+            record = _play(turn, level, plan)
+        if record is None:
+            break
+        plan = [Arm(record.notes["rewind"], record.notes["schedule"])]
+        if _nothing_more(ladder.records[-1], record):
+            why = "Nothing more could be removed: every group is at its minimum."
+            bench.reporter.warn("nothing_more", why)
+            break
+        ladder.records.append(record)
+        _tell(bench, store, record)
+        if _known(bench, ladder):
+            break
+    figures = [record.figures for record in ladder.records]
+    within = [bool(record.within_limit) for record in ladder.records]
+    ladder.chosen, ladder.target_met = objectives.choose(bench.recipe.objective, figures, within)
+    return ladder
+
+
+def finished(bench: Bench, trainer: Trainer, store: LevelStore, level: int) -> Ladder:
+    """The ladder of a finished job, with `level` as its answer."""
+    records = []
+    while (record := store.read(len(records))) is not None:
+        records.append(record)
+    if level >= len(records):
+        raise PruneryError("not_found", f"The job has no level {level}.")
+    dense = dense_level(bench, trainer, store)
+    bench.facts["levels"] = len(records) - 1
+    _set_limit(bench, dense)
+    return Ladder(dense, records, level)
+
+
+def _rounds(bench: Bench) -> int:
+    recipe = bench.recipe
+    if recipe.criterion.name == "threshold":
+        return 1  # an absolute threshold removes what lies below it, once
+    if recipe.granularity == "n:m":
+        return levels_of_n_m(bench)
+    return recipe.schedule.rounds
+
+
+def _set_limit(bench: Bench, dense: Dense) -> None:
+    metric, value = bench.metric, dense.record.figures.metric
+    allowed = bench.recipe.objective.max_metric_drop
+    if metric is None or value is None or allowed is None:
+        bench.facts["limit"] = Limit(value or 0.0, None, True, False)
+        return
+    bench.facts["limit"] = Limit(value, allowed, metric.higher_is_better, not metric.is_bounded)
+
+
+def _known(bench: Bench, ladder: Ladder) -> bool:
+    within = [bool(record.within_limit) for record in ladder.records]
+    return objectives.answer_is_known(
+        bench.recipe.objective, within, ladder.records[0].figures, ladder.records[-1].figures
+    )
+
+
+def _play(turn: Round, level: int, plan: list[Arm]) -> LevelRecord | None:
+    """Make a level; None when the owner asked to finish with what there is."""
+    if stopping.finish_asked():
+        return None
+    try:
+        return turn.play(level, plan)
+    except Interrupted:
+        if stopping.finish_asked() and not stopping.stop_asked():
+            return None
+        raise
+
+
+def _nothing_more(last: LevelRecord, new: LevelRecord) -> bool:
+    same = (last.figures.parameters, last.figures.density)
+    return last.level > 0 and same == (new.figures.parameters, new.figures.density)
+
+
+def _tell(bench: Bench, store: LevelStore, record: LevelRecord) -> None:
+    bench.reporter.level(
+        LevelEvent(
+            level=record.level,
+            path=str(store.path(record.level)),
+            figures=record.figures,
+            within_limit=record.within_limit,
+        )
+    )
+
+
+def _plan_work(bench: Bench, plan: list[Arm], level: int, rounds: int, dense: Any) -> None:
+    """Plan the trainings to come, in example-steps of the dense model; small nets cost less."""
+    if not bench.trains or bench.dataset is None:
+        return
+    examples = len(bench.dataset.train)
+    work = []
+    if level == 0 and not bench.trained:
+        work.append(Work("dense", examples * bench.recipe.training.epochs))
+    epochs = retrain_epochs(bench, dense.epochs if dense else 0)
+    for k in range(max(level, 1), rounds + 1):
+        cost = max(0.3, (1 - bench.recipe.schedule.pruning_fraction) ** k)
+        if bench.recipe.granularity != "unit":
+            cost = 1.0
+        tried = plan if k == max(level, 1) else plan[:1]
+        work += [Work(work_name(k, arm), examples * epochs * cost) for arm in tried]
+    every = bench.recipe.controls_on == "every"
+    names = [f"control-{k}" for k in range(1, rounds + 1)] if every else ["control"]
+    work += [
+        Work(f"{name}/{control}", examples * epochs * 0.5)
+        for name in names
+        for control in bench.recipe.controls
+    ]
+    bench.reporter.plan_work(work)

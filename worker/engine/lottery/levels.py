@@ -1,0 +1,93 @@
+"""Finished levels on disk: `levels/<k>/`, complete or absent.
+
+manifest.json    written last; with it the level is finished and is never computed again
+model.keras      the level's compact network, compiled and trained
+ticket.npz       mask and rewound weights, full shape (artifacts.md)
+trained.npz      trained weights at full size, by key: where the next round starts
+kept.npz         kept units by group (unit granularity)
+start.npz        level 0 only: the full state that training began with
+snapshot.npz     level 0 only: the full state at the rewind point, where one was asked for
+rates.npy        level 0 only: learning rate of every step
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.base import Wire
+from prunery.specs.job import Figures
+from prunery.specs.report import ControlResult, Level
+
+MANIFEST = "manifest.json"
+
+
+class LevelRecord(Wire):
+    """manifest.json; `recipe_hash` covers recipe, model and data: it must be this job's own."""
+
+    level: int
+    recipe_hash: str
+    figures: Figures
+    report: Level
+    within_limit: bool | None = None
+    files: dict[str, str] = {}
+    controls: tuple[ControlResult, ...] = ()
+    notes: dict[str, Any] = {}
+
+
+class LevelStore:
+    """Read and write the levels of one job (of one replicate)."""
+
+    def __init__(self, root: Path, recipe_hash: str) -> None:
+        self._root = root
+        self._hash = recipe_hash
+        root.mkdir(parents=True, exist_ok=True)
+
+    def path(self, level: int) -> Path:
+        return self._root / str(level)
+
+    def read(self, level: int) -> LevelRecord | None:
+        """The record of a finished level; None if it is not finished or is another recipe's."""
+        manifest = self.path(level) / MANIFEST
+        if not manifest.is_file():
+            return None
+        record = LevelRecord.model_validate_json(manifest.read_bytes())
+        return record if record.recipe_hash == self._hash else None
+
+    def write(self, record: LevelRecord, fill: Callable[[Path], None]) -> LevelRecord:
+        """Let `fill` write the files into a fresh folder, add hashes, and publish it at once."""
+        final = self.path(record.level)
+        scratch = self._root / f".{record.level}.part"
+        for folder in (scratch, final):
+            shutil.rmtree(folder, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        fill(scratch)
+        files = {p.name: sha256_of(p) for p in sorted(scratch.iterdir())}
+        whole = record.model_copy(update={"files": files, "recipe_hash": self._hash})
+        (scratch / MANIFEST).write_text(whole.model_dump_json(indent=1))
+        scratch.replace(final)
+        return whole
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file, in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays under keys that hold slashes; names are kept in an index of their own.
+
+    npz member names are paths inside a zip: a key is stored as it is, which NumPy reads back.
+    """
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}

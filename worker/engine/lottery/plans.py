@@ -1,0 +1,44 @@
+"""One training plan from recipe, model and data: the same for the dense model, levels, controls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.engine.lottery.bench import Bench
+from worker.engine.training import TrainingPlan, optimizers
+
+
+def training_plan(
+    bench: Bench, *, epochs: int, schedule: str, seed: int, **changes: Any
+) -> TrainingPlan:
+    """A plan with a fresh optimizer of the user's kind."""
+    training = bench.recipe.training
+    assert bench.dataset is not None
+    return TrainingPlan(
+        **{
+            "optimizer": optimizers.make(bench.loaded.compile_config, training),
+            "loss": bench.loss,
+            "loss_weights": bench.facts.get("loss_weights"),
+            "epochs": epochs,
+            "batch_size": bench.batch_size,
+            "metric": bench.metric,
+            "schedule": schedule,
+            "recalibrate_batch_norm": schedule == "constant_ema",
+            "early_stopping": training.early_stopping and len(bench.dataset.validation) > 0,
+            "patience": max(3, round(epochs / 4)),
+            "class_weight": bench.facts.get("class_weight"),
+            "precision": training.precision,
+            "loop": bench.loop,
+            "seed": seed,
+            "distillation": training.distillation,
+            **changes,
+        }
+    )
+
+
+def retrain_epochs(bench: Bench, dense_epochs: int) -> int:
+    """About as many epochs as the dense model had; a trained upload gets the recipe's `epochs`."""
+    asked = bench.recipe.training.retrain_epochs
+    if asked != "auto":
+        return asked
+    return dense_epochs or bench.recipe.training.epochs

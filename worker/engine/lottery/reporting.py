@@ -1,0 +1,221 @@
+"""report.json: everything found, in the shape that `prunery.reports` draws."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from prunery import __version__
+from prunery.specs.models import FrozenInfo
+from prunery.specs.report import Data, Interval, LayerRemoval, Method, Report, Verdict
+from worker.engine.compaction import certificate
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.finish import Result, files_of
+from worker.engine.lottery.ladder import Ladder
+from worker.engine.masks import prunable_keys, variable_keys
+
+PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py")
+
+
+def report(bench: Bench, ladder: Ladder, result: Result, seconds: float) -> Report:
+    """Lay everything together."""
+    assert result.dense is not None
+    assert result.compact is not None
+    assert bench.spec.out_dir is not None
+    levels = tuple(
+        record.report.model_copy(update={"chosen": record.level == ladder.chosen})
+        for record in ladder.records
+    )
+    return Report(
+        job_id=bench.spec.job_id,
+        name=bench.spec.job_name or bench.spec.model_filename or bench.summary.name,
+        model_filename=bench.spec.model_filename,
+        created_at=datetime.fromtimestamp(time.time(), UTC),
+        seconds=round(seconds, 2),
+        verdict=_verdict(bench, ladder, result),
+        task=bench.task,
+        data=_data(bench),
+        dense=result.dense,
+        compact=result.compact,
+        comparison=result.comparison,
+        levels=levels,
+        chosen_level=ladder.chosen,
+        controls=tuple(result.control_results),
+        layers=tuple(_layers(bench, result)),
+        not_removed=_not_removed(bench, result),
+        proofs=(certificate.proof(result.certificate),),
+        warnings=tuple(bench.reporter.warnings),
+        method=_method(bench),
+        extra={"width_plans": bench.facts.get("width_plans", {})},
+    )
+
+
+def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
+    assert result.dense is not None
+    assert result.compact is not None
+    outcome = _outcome(bench, ladder, result)
+    winning, margin = _winning(ladder, result)
+    times = result.dense.size_bytes / max(1, result.compact.size_bytes)
+    words = {
+        "smaller": f"{times:.1f} times smaller.",
+        "over_limit": f"{times:.1f} times smaller, but not every target could be met.",
+        "nothing_within": "Nothing smaller stayed within the limit: the model comes back whole.",
+        "nothing_to_remove": "No part of this model can be removed; it comes back unchanged.",
+        "at_chance": "The model never learned to do better than guessing on these examples.",
+    }
+    difference = result.comparison.difference
+    sentence = words[outcome]
+    if difference is not None and outcome in ("smaller", "over_limit"):
+        sentence += (
+            f" {bench.task.metric} changes by {difference.value:+.4g} "
+            f"(95% certain: {difference.low:+.4g} to {difference.high:+.4g})."
+        )
+    return Verdict(
+        outcome=outcome,
+        sentence=sentence,
+        shipped=result.shipped,
+        winning_ticket=winning,
+        ticket_margin=margin,
+        target_met=ladder.target_met,
+    )
+
+
+def _outcome(bench: Bench, ladder: Ladder, result: Result) -> Any:
+    if _at_chance(bench, result):
+        return "at_chance"
+    if ladder.chosen == 0:
+        unprunable = bench.recipe.granularity == "unit" and not bench.graph.groups
+        return "nothing_to_remove" if unprunable else "nothing_within"
+    return "over_limit" if ladder.target_met is False else "smaller"
+
+
+def _at_chance(bench: Bench, result: Result) -> bool:
+    """Whether the dense model's interval fails to clear what the labels alone would give."""
+    metric = result.dense.metric if result.dense else None
+    if bench.metric is None or metric is None or bench.dataset is None or not bench.trains:
+        return False
+    from worker.engine import evaluation
+
+    split = bench.dataset.test if len(bench.dataset.test) else bench.judged_split
+    level = evaluation.baseline(bench.metric, split.y)
+    near = metric.low if bench.metric.higher_is_better else metric.high
+    return not bench.metric.better(near, level)
+
+
+def _winning(ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
+    """A winning ticket beat every control of its level beyond the noise, and was itself shipped."""
+    margins = [
+        r.difference
+        for r in result.control_results
+        if r.level == ladder.chosen and r.difference is not None
+    ]
+    if not margins or ladder.chosen == 0:
+        return None, None
+    least = min(margins, key=lambda margin: margin.low)
+    beaten = all(margin.low > 0 for margin in margins)
+    return beaten and result.shipped in ("pruned", "fine_tuned"), least
+
+
+def _data(bench: Bench) -> Data:
+    dataset = bench.dataset
+    if dataset is None:
+        return Data()
+    return Data(
+        format=dataset.format,
+        examples=dict(dataset.examples),
+        scale=dataset.scale.name,
+        resize=dataset.resize,
+        labels=dataset.labels,
+        label_mapping=dataset.label_mapping,
+        sha256=dataset.sha256,
+        notes=tuple(dataset.notes),
+    )
+
+
+def _layers(bench: Bench, result: Result) -> list[LayerRemoval]:
+    """Every layer with a kernel, in model order: what it had and what it has."""
+    trial = result.trial
+    frozen = {info.layer: info.reason for info in bench.graph.frozen}
+    small = variable_keys(trial.compacted.model)
+    found = []
+    for key in prunable_keys(bench.model):
+        layer = key.rsplit("/", 1)[0]
+        full = bench.shapes[key]
+        if bench.recipe.granularity != "unit" and key in trial.mask:
+            mask = trial.mask[key]
+            counts = (int(mask.size), int(np.count_nonzero(mask)), "weights")
+        else:
+            counts = (full[-1], int(small[key].shape[-1]) if key in small else 0, "units")
+        found.append(
+            LayerRemoval(
+                layer=layer,
+                before=counts[0],
+                after=counts[1],
+                counted=counts[2],
+                reason_kept=frozen.get(layer) if counts[0] == counts[1] else None,
+            )
+        )
+    return found
+
+
+def _not_removed(bench: Bench, result: Result) -> tuple[FrozenInfo, ...]:
+    known = {info.layer for info in bench.graph.frozen}
+    others = result.trial.compacted.not_removed.items()
+    more = tuple(FrozenInfo(layer=k, reason=v) for k, v in others if k not in known)
+    return tuple(bench.graph.frozen) + more
+
+
+def _method(bench: Bench) -> Method:
+    assert bench.spec.out_dir is not None
+    return Method(
+        recipe=bench.recipe,
+        decisions=tuple(bench.reporter.decisions),
+        seeds={"recipe": bench.seed, "dataset": bench.spec.dataset_options.seed},
+        versions=_versions(),
+        hardware={
+            "processor": platform.processor() or platform.machine(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "threads": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
+            **_accelerators(),
+        },
+        sandbox=bench.spec.sandbox,
+        training_loop=bench.loop if bench.trains else None,
+        model_sha256=bench.loaded.sha256,
+        dataset_sha256=bench.dataset.sha256 if bench.dataset else None,
+        files=files_of(bench.spec.out_dir),
+        command=_command(bench),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"prunery": __version__, "python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _accelerators() -> dict[str, str]:
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    return {"gpu": ", ".join(d.name for d in devices)} if devices else {}
+
+
+def _command(bench: Bench) -> str:
+    """The command that repeats the job, given the same two files and the report itself."""
+    spec = bench.spec
+    parts = ["prunery", "local", "prune", spec.model_filename or "model.keras"]
+    if spec.dataset is not None:
+        parts.append(spec.dataset_filename or "data.npz")
+    return shlex.join([*parts, "--recipe", "report.json", "--out", "again"])

@@ -1,0 +1,83 @@
+"""Where a round's training starts, and how the rate runs from there: the arms of a round.
+
+The first arm is what the net's kind suggests; where we are unsure the others are tried at the
+first level, on validation, at equal epochs, and the best arm is kept for the levels after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from worker.engine.lottery.bench import Bench
+
+Rewinding = Literal["initial", "step", "epoch", "learning_rate", "none"]
+RateSchedule = Literal["from model", "constant_ema", "linear"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """`rewind` gives the weights, `schedule` the learning rate."""
+
+    rewind: Rewinding
+    schedule: RateSchedule
+
+    @property
+    def name(self) -> str:
+        start = {
+            "initial": "rewound to the initial weights",
+            "step": "rewound to an early step",
+            "epoch": "rewound to an early epoch",
+            "learning_rate": "trained weights, learning rate rewound",
+            "none": "fine-tuned",
+        }[self.rewind]
+        rate = {
+            "from model": "the model's own rate",
+            "constant_ema": "constant rate with averaged weights",
+            "linear": "rate falling to zero",
+        }[self.schedule]
+        return f"{start}, {rate}"
+
+
+def arms(bench: Bench) -> list[Arm]:
+    """The arms to try at the first level, the default first."""
+    starts = _starts(bench)
+    schedules = _schedules(bench)
+    first = [Arm(starts[0], schedules[0])]
+    others = [Arm(start, schedules[0]) for start in starts[1:]]
+    others += [Arm(starts[0], schedule) for schedule in schedules[1:]]
+    return first + others
+
+
+def dense_schedule(bench: Bench) -> RateSchedule:
+    """The dense model's own schedule: what the levels will be held against."""
+    return _schedules(bench)[0]
+
+
+def _starts(bench: Bench) -> list[Rewinding]:
+    asked = bench.recipe.rewind.to
+    if asked != "auto":
+        return [asked]
+    if bench.trained:
+        why = "A trained upload has no earlier weights: its trained weights are trained on."
+        bench.reporter.decide("rewind.to", "none", why)
+        return ["none"]
+    if bench.summary.has_normalization or bench.summary.has_residuals:
+        why = (
+            "With normalisation or residuals, going back to the initial weights loses to training "
+            "on (arXiv:2003.02389): trained weights, the dense rate again."
+        )
+        bench.reporter.decide("rewind.to", "learning_rate", why)
+        return ["learning_rate"]
+    why = "A plain net: both are tried at the first level and the better one is kept."
+    bench.reporter.decide("rewind.to", "initial or none", why)
+    return ["initial", "none"]
+
+
+def _schedules(bench: Bench) -> list[RateSchedule]:
+    asked = bench.recipe.training.schedule
+    if asked != "auto":
+        return [asked]
+    if not bench.judges or not len(bench.judged_split):
+        return ["constant_ema"]
+    return ["constant_ema", "linear"]

@@ -1,0 +1,174 @@
+"""One round of the ladder: choose what goes, rewind, retrain, keep the better arm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.report import Level
+from worker.engine import masks as masks_module
+from worker.engine.compaction import rebuild, ticket
+from worker.engine.lottery import sizes, trials, unit_cut, weight_cut
+from worker.engine.lottery.bench import Bench, assign
+from worker.engine.lottery.dense import Dense
+from worker.engine.lottery.judging import figures_of, level_report, metric_value
+from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays, save_arrays
+from worker.engine.lottery.plans import retrain_epochs
+from worker.engine.lottery.rewinding import Arm
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.lottery.trials import Trial
+from worker.engine.masks import Masks
+from worker.engine.pruning.widths import Kept
+from worker.engine.training import State, recalibrate
+
+Arrays = dict[str, np.ndarray]
+
+
+def work_name(level: int, arm: Arm) -> str:
+    """The name under which the training of an arm is planned, resumed and remembered."""
+    return f"level-{level}/{arm.rewind}-{arm.schedule.replace(' ', '_')}"
+
+
+class Round:
+    """Everything one level is made from."""
+
+    def __init__(self, bench: Bench, trainer: Trainer, store: LevelStore, dense: Dense) -> None:
+        self._bench = bench
+        self._trainer = trainer
+        self._store = store
+        self._dense = dense
+
+    def play(self, level: int, arms: Sequence[Arm]) -> LevelRecord:
+        """Make level `level` by each of `arms`, keep the one that validates best, write it down."""
+        bench, began = self._bench, time.monotonic()
+        levels = bench.facts.get("levels")
+        bench.reporter.stage("pruning", level, levels)
+        basis = 0 if bench.recipe.schedule.kind == "one_shot" else level - 1
+        previous = State.load(self._store.path(basis) / "trained.npz").weights
+        choice = self._choose(level, basis, previous)
+        before = self._judge_cut(choice, previous)
+        bench.reporter.stage("retraining", level, levels)
+        tried = [(arm, self._try(level, arm, choice, previous)) for arm in arms]
+        arm, trial = self._better(tried)
+        bench.reporter.stage("compacting", level, levels)
+        record = self._write(level, arm, trial, choice, before, began)
+        self._trainer.forget(f"level-{level}/")
+        return record
+
+    def _choose(self, level: int, basis: int, previous: Arrays) -> Kept | Masks:
+        bench, initial = self._bench, self._dense.start
+        start = initial.weights if initial is not None else None
+        folder = self._store.path(basis)
+        if bench.recipe.granularity == "unit":
+            kept = load_arrays(folder / "kept.npz") if basis else unit_cut.all_units(bench)
+            cut = unit_cut.cut_units(bench, level, kept, previous, start, self._judge(previous))
+            for note in cut.notes:
+                bench.reporter.warn("threshold", note)
+            bench.facts.setdefault("width_plans", {})[level] = cut.plan
+            return cut.kept
+        mask = ticket.load(folder / "ticket.npz")[0] if basis else weight_cut.all_weights(bench)
+        return weight_cut.cut_weights(bench, level, mask, previous, start)
+
+    def _judge(self, previous: Arrays) -> Any:
+        """Judge trained weights after a cut: BatchNorm recalibrated, not retrained."""
+        bench = self._bench
+
+        def judge(kept: Kept) -> float | None:
+            if not bench.judges or not bench.trains:
+                return None
+            assign(bench.model, previous)
+            small = rebuild.compact(bench.model, bench.graph, kept).model
+            if bench.summary.has_normalization and bench.dataset is not None:
+                recalibrate(small, bench.dataset.train, bench.dataset.scale)
+            return metric_value(bench, small)
+
+        return judge
+
+    def _judge_cut(self, choice: Kept | Masks, previous: Arrays) -> float | None:
+        bench = self._bench
+        if bench.recipe.granularity == "unit":
+            return self._judge(previous)(choice)  # type: ignore[no-any-return]
+        if not bench.judges:
+            return None
+        assign(bench.model, previous)
+        masks_module.apply(bench.model, choice)
+        return metric_value(bench, bench.model)
+
+    def _try(self, level: int, arm: Arm, choice: Kept | Masks, previous: Arrays) -> Trial:
+        bench = self._bench
+        return trials.train(
+            bench,
+            self._trainer,
+            work_name(level, arm),
+            choice,
+            trials.beginning(bench, arm, self._dense, previous),
+            schedule=arm.schedule,
+            epochs=retrain_epochs(bench, self._dense.epochs),
+            seed=bench.seed_for("dense"),  # the same order of data as the dense training
+        )
+
+    def _better(self, tried: list[tuple[Arm, Trial]]) -> tuple[Arm, Trial]:
+        metric = self._bench.metric
+        best = tried[0]
+        for arm, trial in tried[1:]:
+            ours, theirs = best[1].best, trial.best
+            if metric is None or ours is None or theirs is None:
+                continue
+            if metric.better(theirs, ours):
+                best = (arm, trial)
+        if len(tried) > 1:
+            said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
+            why = f"Tried at the first level, at equal epochs, on validation: {said}."
+            self._bench.reporter.decide("rewind.to", best[0].rewind, why)
+            self._bench.reporter.decide("training.schedule", best[0].schedule, why)
+        return best
+
+    def _write(
+        self, level: int, arm: Arm, trial: Trial, choice: Any, before: float | None, began: float
+    ) -> LevelRecord:
+        bench = self._bench
+        run = trial.run
+        draft = Level(
+            level=level,
+            metric_before_retraining=before,
+            parameters=0,
+            live_parameters=0,
+            size_bytes=0,
+            density=self._density(choice),
+            epochs_trained=run.epochs if run else 0,
+            arm=arm.name if run else "not retrained",
+            notes=(*trial.compacted.notes, *((f"stopped: {run.stopped_why}",) if run else ())),
+        )
+        model = trial.compacted.model
+        judged = level_report(bench, model, draft, seconds=time.monotonic() - began)
+        value = judged.metric.value if judged.metric else None
+        within = bench.facts["limit"].holds(value) if "limit" in bench.facts else True
+        judged = judged.model_copy(update={"within_limit": within})
+
+        def fill(folder: Path) -> None:
+            model.save(folder / "model.keras")
+            ticket.save(folder / "ticket.npz", trial.mask, trial.rewound)
+            State(weights=trial.full).save(folder / "trained.npz")
+            if trial.kept is not None:
+                save_arrays(folder / "kept.npz", trial.kept)
+
+        record = LevelRecord(
+            level=level,
+            recipe_hash="",
+            figures=figures_of(judged),
+            report=judged,
+            within_limit=within,
+            notes={"rewind": arm.rewind, "schedule": arm.schedule},
+        )
+        return self._store.write(record, fill)
+
+    def _density(self, choice: Any) -> float:
+        bench = self._bench
+        if bench.recipe.granularity == "unit":
+            shapes = sizes.compact_shapes(bench.graph, bench.shapes, choice)
+            return sizes.density(shapes, bench.shapes, bench.prunable)
+        return masks_module.density(choice)

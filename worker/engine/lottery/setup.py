@@ -1,0 +1,225 @@
+"""From a spec to a bench: load, prepare, analyse, and settle everything the recipe left open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.job import EngineSpec
+from prunery.specs.models import TaskKind
+from prunery.specs.report import Task
+from prunery.specs.rules import check_start
+from worker.engine import evaluation, profiling
+from worker.engine.datasets import Dataset, prepare
+from worker.engine.graph import analyse
+from worker.engine.loading import Loaded, load, summarise
+from worker.engine.lottery import losses
+from worker.engine.lottery.bench import Bench, weights_of
+from worker.engine.lottery.start import settle_start
+from worker.engine.lottery.unit_cut import check_paths
+from worker.engine.masks import layer_paths
+from worker.engine.reporter import Reporter
+
+MOST_PER_STEP = 32
+
+
+def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
+    """Everything known before the first round.
+
+    Raises `model_*`, `dataset_*`, `recipe_invalid`: whatever makes the job pointless is said here,
+    before hours are spent.
+    """
+    recipe = spec.recipe
+    if recipe is None or spec.model is None:
+        raise PruneryError("recipe_invalid", "A pruning job needs a model and a recipe.")
+    reporter.stage("checking")
+    check_start(recipe, has_initial_model=spec.initial_model is not None)
+    loaded = load(spec.model, limits=spec.limits)
+    summary = summarise(loaded, flops=profiling.flops(loaded.model))
+    bench = Bench(
+        spec=spec,
+        recipe=recipe,
+        reporter=reporter,
+        loaded=loaded,
+        summary=summary,
+        model=loaded.model,
+        graph=analyse(loaded.model, approximate=recipe.approximate),
+        task=Task(kind=summary.task),
+        seed=recipe.seed,
+    )
+    check_paths(bench, set(layer_paths(loaded.model)))
+    for note in loaded.notes:
+        reporter.warn("model", note)
+    if spec.dataset is not None:
+        bench.dataset = _dataset(bench)
+        _settle_task(bench)
+    elif recipe.training.epochs > 0:
+        raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
+    settle_start(bench)
+    if spec.initial_model is not None:
+        _take_initial(bench)
+    return bench
+
+
+def _dataset(bench: Bench) -> Dataset:
+    spec, recipe = bench.spec, bench.recipe
+    assert spec.dataset is not None
+    dataset = prepare(
+        spec.dataset,
+        spec.dataset_filename or spec.dataset.name,
+        spec.dataset_options,
+        bench.summary,
+        recipe.data,
+        cache_dir=spec.cache_dir,
+        work_dir=bench.folder("data"),
+    )
+    for note in dataset.notes:
+        bench.reporter.warn("data", note)
+    if recipe.training.epochs > 0 and not _chooses(bench):
+        dataset = dataset.merge_validation_into_train()
+        why = "Nothing is chosen by it in this recipe, so all of train is trained on."
+        bench.reporter.decide("validation", "none held out", why)
+    return dataset
+
+
+def _chooses(bench: Bench) -> bool:
+    """Whether anything is decided on validation examples."""
+    recipe = bench.recipe
+    return (
+        recipe.objective.max_metric_drop is not None
+        or recipe.training.early_stopping
+        or recipe.training.schedule == "auto"
+        or recipe.rewind.to == "auto"
+    )
+
+
+def _settle_task(bench: Bench) -> None:
+    """Task, loss, metric, batch size and class weights, each with its why."""
+    dataset, recipe = bench.dataset, bench.recipe
+    assert dataset is not None
+    kind: TaskKind = dataset.task
+    labelled = dataset.labels != "none" or kind == "autoencoder"
+    if not labelled:
+        if recipe.training.epochs > 0 and recipe.training.distillation < 1:
+            raise PruneryError(
+                "dataset_mismatch",
+                "The dataset has no labels, so nothing can be trained on it.",
+                hint="Add labels, or set training.distillation to 1 for a trained model.",
+            )
+        bench.task = Task(kind=kind)
+        return
+    loss, why_loss = losses.settle_loss(
+        recipe.training.loss,
+        bench.loaded.compile_config,
+        kind,
+        dataset.labels,
+        bench.summary.output_activation,
+    )
+    bench.loss = loss
+    bench.facts["loss_weights"] = (bench.loaded.compile_config or {}).get("loss_weights")
+    if recipe.training.loss == "auto":
+        bench.reporter.decide("training.loss", _name(loss), why_loss)
+    metric = evaluation.choose_metric(
+        kind,
+        bench.loaded.compiled.metrics if bench.loaded.compiled else (),
+        recipe.training.metric,
+        _counts(dataset),
+        loss=loss,
+    )
+    bench.metric = metric
+    if recipe.training.metric == "auto":
+        bench.reporter.decide("training.metric", metric.name, metric.why)
+    bench.task = Task(
+        kind=kind,
+        loss=_name(loss),
+        metric=metric.name,
+        metric_higher_is_better=metric.higher_is_better,
+        drop_is_relative=not metric.is_bounded,
+        why_metric=metric.why,
+        classes=dataset.classes,
+    )
+    bench.batch_size = _batch_size(bench, len(dataset.train))
+    bench.facts["class_weight"] = _class_weight(bench)
+
+
+def _batch_size(bench: Bench, examples: int) -> int:
+    asked = bench.recipe.training.batch_size
+    if asked != "auto":
+        return asked
+    size = MOST_PER_STEP if examples <= 20_000 else 2 * MOST_PER_STEP
+    while size > 8 and examples / size < 20:
+        size //= 2
+    bench.reporter.decide(
+        "training.batch_size",
+        str(size),
+        f"{examples:,} training examples: at least 20 steps an epoch.",
+    )
+    return size
+
+
+def _counts(dataset: Dataset) -> list[int] | None:
+    """Training examples of each class; None where labels are no classes of whole examples."""
+    if dataset.task not in ("multiclass", "binary") or not dataset.train.y:
+        return None
+    labels = np.asarray(next(iter(dataset.train.y.values())))
+    if dataset.labels == "one_hot":
+        return [int(n) for n in labels.sum(axis=0)]
+    least = len(dataset.classes or ())
+    return [int(n) for n in np.bincount(labels.astype(np.int64).reshape(-1), minlength=least)]
+
+
+def _class_weight(bench: Bench) -> dict[int, float] | None:
+    """Weights by class index: none, the recipe's by class name, or n / (classes * count)."""
+    asked = bench.recipe.training.class_weight
+    assert bench.dataset is not None
+    counts, classes = _counts(bench.dataset), bench.dataset.classes
+    if asked is None:
+        return None
+    if not counts or not classes:
+        raise PruneryError(
+            "recipe_invalid",
+            "Class weights need labels that are classes.",
+            errors=[FieldError(pointer="/training/class_weight", message="Leave it out.")],
+        )
+    if asked == "balanced":
+        total = sum(counts)
+        return {n: total / (len(counts) * count) for n, count in enumerate(counts) if count}
+    unknown = [name for name in asked if name not in classes]
+    if unknown:
+        raise PruneryError(
+            "recipe_invalid",
+            f"There is no class {unknown[0][:80]!r}.",
+            errors=[
+                FieldError(
+                    pointer="/training/class_weight",
+                    message=f"Classes are: {', '.join(classes[:20])}.",
+                )
+            ],
+        )
+    return {classes.index(name): weight for name, weight in asked.items()}
+
+
+def _take_initial(bench: Bench) -> None:
+    """Keep the true initial weights of a trained upload; same layers and shapes, or refused."""
+    spec = bench.spec
+    assert spec.initial_model is not None
+    initial: Loaded = load(spec.initial_model, limits=spec.limits, initial=True)
+    ours, theirs = weights_of(bench.model), weights_of(initial.model)
+    wrong = [k for k, v in ours.items() if k not in theirs or theirs[k].shape != v.shape]
+    if wrong:
+        raise PruneryError(
+            "model_weights_invalid",
+            f"initial_model has no {wrong[0]} of shape {ours[wrong[0]].shape}.",
+            hint="Give the same architecture, saved before it was trained.",
+        )
+    bench.facts["initial"] = {key: theirs[key] for key in ours}
+
+
+def _name(loss: Any) -> str:
+    if isinstance(loss, dict):
+        return ", ".join(f"{key}: {_name(value)}" for key, value in loss.items())
+    if isinstance(loss, list | tuple):
+        return ", ".join(_name(value) for value in loss)
+    return loss if isinstance(loss, str) else str(getattr(loss, "name", None) or loss.__name__)

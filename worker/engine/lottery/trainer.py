@@ -1,0 +1,170 @@
+"""Named trainings: what one attempt finished, the next does not repeat; what it began, it resumes.
+
+checkpoint/running/        the newest checkpoint inside the training named in running/name
+checkpoint/done/<name>/    outcome.json, state.npz, rates.npy, snapshot-<step>.npz
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.engine import stopping
+from worker.engine.lottery.bench import Bench
+from worker.engine.training import Interrupted, Progress, State, TrainingPlan, restore, train
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training came to; `best` is the validation metric (or loss) of the weights kept."""
+
+    state: State
+    best: float | None
+    epochs: int
+    steps: int
+    seconds: float
+    loop: str
+    stopped_why: str
+    rate_trace: np.ndarray
+    snapshots: dict[int, State]
+    notes: tuple[str, ...] = ()
+
+
+class Trainer:
+    """Trains models of one job, one at a time."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        root = bench.spec.checkpoint_dir or bench.folder("checkpoint")
+        root.mkdir(parents=True, exist_ok=True)
+        self._root = root
+
+    def run(
+        self,
+        name: str,
+        model: keras.Model,
+        plan: TrainingPlan,
+        *,
+        masks: dict[str, np.ndarray] | None = None,
+        teacher: Any = None,
+        state: State | None = None,
+    ) -> Run:
+        """Train `model` in place, or bring back what an earlier attempt made of it."""
+        done = self._root / "done" / name.replace("/", "--")
+        if (done / "outcome.json").is_file():
+            run = _read(done)
+            restore(model, plan.optimizer, run.state)
+            self._bench.reporter.finish(name, skipped=True)
+        else:
+            run = self._train(name, model, plan, masks=masks, teacher=teacher, state=state)
+            _write(done, run)
+        if self._bench.loop == "auto":
+            self._bench.loop = run.loop
+        for note in run.notes:
+            self._bench.reporter.warn("training", f"{name}: {note}")
+        return run
+
+    def forget(self, prefix: str) -> None:
+        """Drop outcomes that a finished level holds now."""
+        for folder in (self._root / "done").glob(prefix.replace("/", "--") + "*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _train(
+        self,
+        name: str,
+        model: keras.Model,
+        plan: TrainingPlan,
+        *,
+        masks: Any,
+        teacher: Any,
+        state: Any,
+    ) -> Run:
+        bench = self._bench
+        assert bench.dataset is not None
+        running = self._running(name)
+        with bench.reporter.work(name):
+            trained = train(
+                model,
+                bench.dataset.train,
+                bench.dataset.validation,
+                plan,
+                scale=bench.dataset.scale,
+                masks=masks,
+                teacher=teacher,
+                state=state,
+                resume_from=running,
+                checkpoint_to=running,
+                on_step=lambda progress: self._tell(name, running, progress),
+            )
+        shutil.rmtree(running, ignore_errors=True)
+        return Run(
+            state=trained.state,
+            best=trained.best_validation,
+            epochs=trained.epochs_run,
+            steps=trained.steps_run,
+            seconds=trained.seconds,
+            loop=trained.loop.kind,
+            stopped_why=trained.stopped_why,
+            rate_trace=trained.rate_trace,
+            snapshots=trained.snapshots,
+            notes=trained.notes,
+        )
+
+    def _running(self, name: str) -> Path:
+        """The folder of this training's checkpoint; another training's is dropped."""
+        mine = self._root / "running" / name.replace("/", "--")
+        for folder in (self._root / "running").glob("*"):
+            if folder != mine:
+                shutil.rmtree(folder, ignore_errors=True)
+        mine.mkdir(parents=True, exist_ok=True)
+        return mine
+
+    def _tell(self, name: str, running: Path, progress: Progress) -> None:
+        leave = stopping.finish_asked() and name != "dense"
+        if stopping.stop_asked() or leave:
+            raise Interrupted(name)
+        share = progress.step / max(1, progress.steps)
+        self._bench.reporter.progress(name, share, progress.epoch, progress.epochs)
+        times = [path.stat().st_mtime for path in running.glob("*")]
+        self._bench.reporter.checkpoint(max(times, default=0.0))
+
+
+def _write(folder: Path, run: Run) -> None:
+    scratch = folder.with_name(folder.name + ".part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    run.state.save(scratch / "state.npz")
+    np.save(scratch / "rates.npy", run.rate_trace)
+    for step, snapshot in run.snapshots.items():
+        snapshot.save(scratch / f"snapshot-{step}.npz")
+    about = {
+        "best": run.best,
+        "epochs": run.epochs,
+        "steps": run.steps,
+        "seconds": run.seconds,
+        "loop": run.loop,
+        "stopped_why": run.stopped_why,
+        "notes": run.notes,
+        "snapshots": sorted(run.snapshots),
+    }
+    (scratch / "outcome.json").write_text(json.dumps(about))
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+
+
+def _read(folder: Path) -> Run:
+    about = json.loads((folder / "outcome.json").read_text())
+    snapshots = {s: State.load(folder / f"snapshot-{s}.npz") for s in about.pop("snapshots")}
+    about["notes"] = tuple(about["notes"])
+    return Run(
+        state=State.load(folder / "state.npz"),
+        rate_trace=np.load(folder / "rates.npy", allow_pickle=False),
+        snapshots=snapshots,
+        **about,
+    )

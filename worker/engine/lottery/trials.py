@@ -1,0 +1,177 @@
+"""One network cut, started somewhere, and trained: a level, an arm of it, or a control.
+
+At unit granularity the network is compacted before it is trained, so the ladder gets cheaper as
+it goes. At weight granularity the full-size network is trained under its mask and compacted after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from worker.engine.compaction import dead, masked, rebuild
+from worker.engine.compaction.rebuild import Compacted
+from worker.engine.lottery.bench import Bench, assign, weights_of
+from worker.engine.lottery.compiling import compile_as_trained
+from worker.engine.lottery.dense import Dense
+from worker.engine.lottery.plans import training_plan
+from worker.engine.lottery.rescale import rescale_init
+from worker.engine.lottery.rewinding import Arm
+from worker.engine.lottery.trainer import Run, Trainer
+from worker.engine.masks import Masks, apply
+from worker.engine.pruning.widths import Kept
+from worker.engine.training import State
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class Trial:
+    """A trained candidate.
+
+    compacted: the compact network (trained) and how it lies in the full-size one.
+    full: trained weights at full size, everything removed zero.
+    mask, rewound: the ticket, at full size.
+    """
+
+    name: str
+    compacted: Compacted
+    full: Arrays
+    mask: Masks
+    rewound: Arrays
+    run: Run | None
+    kept: Kept | None = None
+
+    @property
+    def best(self) -> float | None:
+        """Validation metric (or loss) of the weights kept; None without training or validation."""
+        return self.run.best if self.run else None
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a training starts: full-size weights, and the state beyond them when it is rewound."""
+
+    weights: Arrays
+    state: State | None = None
+    rate_trace: np.ndarray | None = None
+    rescale: bool = False
+
+
+def beginning(bench: Bench, arm: Arm, dense: Dense, previous: Arrays) -> Beginning:
+    """The start of an arm; `previous` are the trained weights that the round started from."""
+    if arm.rewind == "initial":
+        assert dense.start is not None
+        wanted = bench.recipe.rewind.rescale_init
+        rescale = bench.recipe.granularity == "unit" if wanted == "auto" else wanted
+        return Beginning(dense.start.weights, dense.start, rescale=rescale)
+    if arm.rewind in ("step", "epoch"):
+        assert dense.rewind_point is not None
+        return Beginning(dense.rewind_point.weights, dense.rewind_point)
+    if arm.rewind == "learning_rate" and bench.recipe.training.schedule == "from model":
+        return Beginning(previous, rate_trace=dense.rate_trace)
+    return Beginning(previous)
+
+
+def train(
+    bench: Bench, trainer: Trainer, name: str, choice: Any, start: Beginning, **how: Any
+) -> Trial:
+    """Train what a round chose: kept units, or a mask."""
+    act = train_units if bench.recipe.granularity == "unit" else train_weights
+    return act(bench, trainer, name, choice, start, **how)
+
+
+def train_units(
+    bench: Bench,
+    trainer: Trainer,
+    name: str,
+    kept: Kept,
+    start: Beginning,
+    *,
+    schedule: str,
+    epochs: int,
+    seed: int,
+    redraw: int | None = None,
+) -> Trial:
+    """Compact, then train. `redraw`: fresh weights at the small net's own scale, by that seed."""
+    from worker.engine.lottery.fresh import reinitialize
+
+    assign(bench.model, start.weights)
+    compacted = rebuild.compact(bench.model, bench.graph, kept)
+    small = compacted.model
+    if redraw is not None:
+        reinitialize(small, redraw)
+    elif start.rescale:
+        rescale_init(small, bench.shapes)
+    rewound = _laid_out(start.weights, small, compacted.keep, compacted.rescaled)
+    run = None
+    if epochs > 0 and bench.trains:
+        plan = training_plan(
+            bench, epochs=epochs, schedule=schedule, seed=seed, rate_trace=start.rate_trace
+        )
+        run = trainer.run(name, small, plan, state=_cut_state(start, compacted))
+        compile_as_trained(bench, small, plan.optimizer)
+    full_model = masked.scatter(bench.model, small, compacted.keep, rescaled=compacted.rescaled)
+    mask = masked.masks_of(bench.model, compacted.keep)
+    rewound = {key: rewound[key] for key in mask}
+    return Trial(name, compacted, weights_of(full_model), mask, rewound, run, kept)
+
+
+def train_weights(
+    bench: Bench,
+    trainer: Trainer,
+    name: str,
+    mask: Masks,
+    start: Beginning,
+    *,
+    schedule: str,
+    epochs: int,
+    seed: int,
+) -> Trial:
+    """Train the full-size network under its mask, then remove what died."""
+    assign(bench.model, start.weights)
+    apply(bench.model, mask)
+    run = None
+    if epochs > 0 and bench.trains:
+        plan = training_plan(
+            bench, epochs=epochs, schedule=schedule, seed=seed, rate_trace=start.rate_trace
+        )
+        run = trainer.run(name, bench.model, plan, masks=mask, state=_masked_state(start, mask))
+        compile_as_trained(bench, bench.model, plan.optimizer)
+    compacted = dead.compact_masked(bench.model, bench.graph, mask)
+    rewound = {key: start.weights[key] for key in mask}
+    return Trial(name, compacted, weights_of(bench.model), mask, rewound, run)
+
+
+def _cut_state(start: Beginning, compacted: Compacted) -> State | None:
+    """The rewound state in the small net's shapes, with the small net's own starting weights."""
+    weights = weights_of(compacted.model)
+    if start.state is None:
+        return State(weights=weights)
+    return replace(start.state.cut(compacted.keep), weights=weights)
+
+
+def _masked_state(start: Beginning, mask: Masks) -> State:
+    weights = {k: np.where(mask[k], v, 0).astype(v.dtype) if k in mask else v
+               for k, v in start.weights.items()}  # fmt: skip
+    if start.state is None:
+        return State(weights=weights)
+    return replace(start.state, weights=weights)
+
+
+def _laid_out(
+    full: Arrays, small: keras.Model, keep: Mapping[str, Mapping[int, Any]], rescaled: Any
+) -> Arrays:
+    """Full-size starting weights with the small net's in their old places."""
+    result = dict(full)
+    for key, value in weights_of(small).items():
+        base = full[key].copy()
+        axes = keep.get(key, {})
+        corner = np.ix_(*(np.asarray(axes.get(a, range(n)), int) for a, n in enumerate(base.shape)))
+        base[corner if base.shape else ()] = value / np.asarray(rescaled.get(key, 1), value.dtype)
+        result[key] = base
+    return result

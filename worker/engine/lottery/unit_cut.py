@@ -1,0 +1,175 @@
+"""Which units a round removes: scores, width plans, the target, all on the full-size network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.errors import FieldError, PruneryError
+from worker.engine import profiling
+from worker.engine.compaction import rebuild
+from worker.engine.lottery import sizes, trim
+from worker.engine.lottery.batches import criterion_context
+from worker.engine.lottery.bench import Bench, assign
+from worker.engine.pruning import schedules, widths
+from worker.engine.pruning.units import unit_scores
+from worker.engine.pruning.widths import Bounds, Kept
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Kept units by group, the width plan that chose them, and what was found on the way."""
+
+    kept: Kept
+    plan: str
+    notes: tuple[str, ...] = ()
+
+
+def all_units(bench: Bench) -> Kept:
+    return {name: np.arange(group.units) for name, group in bench.graph.groups.items()}
+
+
+def cut_units(
+    bench: Bench, level: int, kept: Kept, trained: Arrays, initial: Arrays | None, judge: Any
+) -> Cut:
+    """Choose the units of level `level`.
+
+    Args:
+        kept: units the round starts from (one-shot: all of them).
+        trained: full-size trained weights the units are scored on.
+        initial: full-size initial weights, where there are any.
+        judge: `judge(kept) -> float | None`, the validation metric of a cut before retraining.
+    """
+    assign(bench.model, trained)
+    context = criterion_context(bench, trained, initial, bench.seed_for("draw", level))
+    scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
+    if bench.recipe.criterion.name == "threshold":
+        return _cut_below_threshold(bench, kept, scores)
+    limits = bounds(bench)
+    fraction = schedules.round_fraction(bench.recipe.schedule, level)
+
+    def cut_with(plan: str, share: float) -> Kept:
+        return widths.select(scores, kept, widths.counts(scores, kept, share, plan, limits))
+
+    plans = _plans(bench, kept)
+    found = {plan: cut_with(plan, fraction) for plan in plans}
+    plan = _best_plan(bench, found, judge)
+    chosen = found[plan]
+    if trim.wants_trimming(bench.recipe.objective):
+        chosen = _trimmed(bench, level, lambda share: cut_with(plan, share), kept, scores, fraction)
+    return Cut(chosen, plan)
+
+
+def bounds(bench: Bench) -> Bounds:
+    """The recipe's minimum, multiple, per-layer fractions and protected layers, by group."""
+    recipe = bench.recipe
+    fractions: dict[str, float] = {}
+    for name, group in bench.graph.groups.items():
+        own = [recipe.layer_fractions[p] for p in group.layers if p in recipe.layer_fractions]
+        if own:
+            fractions[name] = min(own)
+        if any(_covers(path, layer) for path in recipe.protect for layer in group.layers):
+            fractions[name] = 0.0
+    units = {name: group.units for name, group in bench.graph.groups.items()}
+    least = {name: group.minimum for name, group in bench.graph.groups.items()}
+    return Bounds(units, recipe.minimum_kept, recipe.round_to, fractions, least)
+
+
+def check_paths(bench: Bench, known: set[str]) -> None:
+    """Refuse a layer path that does not exist, naming the field."""
+    named = [(f"/protect/{n}", path) for n, path in enumerate(bench.recipe.protect)]
+    named += [
+        (f"/layer_fractions/{path.replace('~', '~0').replace('/', '~1')}", path)
+        for path in bench.recipe.layer_fractions
+    ]
+    some = ", ".join(sorted(known)[:8])
+    wrong = [
+        FieldError(pointer=pointer, message=f"No layer {path[:80]!r}. Layers are: {some} ...")
+        for pointer, path in named
+        if path not in known
+    ]
+    if wrong:
+        raise PruneryError(
+            "recipe_invalid", "The recipe names a layer that is not there.", errors=wrong
+        )
+
+
+def sizes_of(bench: Bench, kept: Kept) -> trim.Sizes:
+    """Parameters, and FLOPs where they are asked for, of a cut."""
+    count = sizes.parameters(sizes.compact_shapes(bench.graph, bench.shapes, kept))
+    flops = None
+    if bench.recipe.objective.flops_ratio is not None:
+        flops = profiling.flops(rebuild.compact(bench.model, bench.graph, kept).model)
+    return trim.Sizes(count, flops)
+
+
+def _covers(path: str, layer: str) -> bool:
+    return layer == path or layer.startswith(f"{path}/")
+
+
+def _plans(bench: Bench, kept: Kept) -> tuple[str, ...]:
+    if bench.recipe.scope == "layer" or len(kept) < 2:
+        return ("uniform",)
+    return widths.PLANS if bench.trains and bench.judges else ("global",)
+
+
+def _best_plan(bench: Bench, found: dict[str, Kept], judge: Callable[[Kept], float | None]) -> str:
+    """The width plan whose cut, recalibrated, validates best before any retraining."""
+    different = {tuple(sorted(trim.counts_of(kept).items())): plan for plan, kept in found.items()}
+    if len(different) == 1 or bench.metric is None:
+        return next(iter(found))
+    values = {plan: judge(found[plan]) for plan in different.values()}
+    sign = 1 if bench.metric.higher_is_better else -1
+    known = {plan: sign * value for plan, value in values.items() if value is not None}
+    return max(known, key=lambda plan: known[plan]) if known else next(iter(found))
+
+
+def _trimmed(
+    bench: Bench, level: int, cut: Callable[[float], Kept], kept: Kept, scores: Any, fraction: float
+) -> Kept:
+    objective = bench.recipe.objective
+    dense = sizes_of(bench, all_units(bench))
+
+    def meets(candidate: Kept) -> bool:
+        return trim.meets(objective, dense, sizes_of(bench, candidate))
+
+    last = level >= bench.recipe.schedule.rounds
+    share, met = trim.smallest_fraction(cut, meets, 0.999 if last else fraction)
+    if not met:
+        return cut(fraction)
+    before = cut(max(0.0, share - 1e-6))
+    if meets(before) or objective.parameters_ratio is None:
+        return cut(share)
+    limits = bounds(bench)
+
+    def remove_one(start: Kept, name: str) -> Kept | None:
+        counts = trim.counts_of(start)
+        smaller = {**counts, name: counts[name] - bench.recipe.round_to}
+        if smaller[name] < limits.floor(name) or limits.fractions.get(name) is not None:
+            return None
+        return widths.select(scores, kept, smaller)
+
+    def parameters_of(candidate: Kept) -> int:
+        return sizes_of(bench, candidate).parameters
+
+    return trim.closest_below(before, cut(share), remove_one, meets, parameters_of)
+
+
+def _cut_below_threshold(bench: Bench, kept: Kept, scores: dict[str, np.ndarray]) -> Cut:
+    """The literal form of the article: every unit at or below an absolute threshold goes."""
+    threshold = bench.recipe.criterion.threshold
+    assert threshold is not None
+    limits = bounds(bench)
+    result: Kept = {}
+    for name, alive in kept.items():
+        above = int((scores[name][alive] > threshold).sum())
+        result[name] = widths.select(
+            scores, {name: alive}, {name: limits.settle(name, above, len(alive))}
+        )[name]
+    gone = sum(len(kept[n]) - len(result[n]) for n in kept)
+    return Cut(result, "threshold", (f"{gone} units lay at or below {threshold:g}.",))

@@ -1,0 +1,144 @@
+"""Which weights a round removes: scores, pools of a scope, exact counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from worker.engine.graph import output_layers
+from worker.engine.lottery.batches import criterion_context
+from worker.engine.lottery.bench import Bench, assign
+from worker.engine.masks import Masks, density
+from worker.engine.pruning import criteria, schedules, selection, structured
+from worker.engine.pruning.selection import Selection, prune_weights
+
+Arrays = dict[str, np.ndarray]
+# SynFlow is only layer-collapse-free when it removes a little at a time (arXiv:2006.05467).
+SYNFLOW_STEPS = 20
+
+
+def all_weights(bench: Bench) -> Masks:
+    return {key: np.ones(bench.shapes[key], dtype=bool) for key in bench.prunable}
+
+
+def cut_weights(
+    bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
+) -> Masks:
+    """Choose the weights of level `level`; `masks` says what the round starts from.
+
+    Layers that would have collapsed are spared, and reported.
+    """
+    found = _select(bench, level, masks, trained, initial)
+    for key in found.spared:
+        layer = key.rsplit("/", 1)[0]
+        bench.reporter.warn(
+            "layer_collapse", f"{layer} would have lost more than it may; it was spared."
+        )
+    return found.masks
+
+
+def fractions(bench: Bench, level: int) -> dict[str, float]:
+    """What each kernel loses this round: its own fraction, the output layer's, or the scope's."""
+    recipe = bench.recipe
+    outputs = set(output_layers(bench.model))
+    output_share = recipe.schedule.output_layer_fraction
+    if output_share is None:
+        output_share = recipe.schedule.pruning_fraction / 2  # as in the paper
+    result = {}
+    for key in bench.prunable:
+        layer = key.rsplit("/", 1)[0]
+        share = recipe.schedule.pruning_fraction
+        if layer in outputs:
+            share = output_share
+        share = recipe.layer_fractions.get(layer, share)
+        if any(layer == path or layer.startswith(f"{path}/") for path in recipe.protect):
+            share = 0.0
+        result[key] = schedules.round_fraction(recipe.schedule, level, share) if share else 0.0
+    return result
+
+
+def _select(
+    bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
+) -> Selection:
+    recipe = bench.recipe
+    if recipe.criterion.name == "threshold":
+        assert recipe.criterion.threshold is not None
+        return selection.below_threshold(trained, masks, recipe.criterion.threshold)
+    shares = _trimmed(bench, masks, fractions(bench, level))
+    if recipe.granularity == "block":
+        assert recipe.block_shape is not None
+        return structured.prune_blocks(
+            _scores(bench, level, masks, trained, initial), masks, shares, recipe.block_shape
+        )
+    if recipe.granularity == "n:m":
+        return _n_of_m(bench, level, masks, trained, initial, shares)
+    steps = SYNFLOW_STEPS if recipe.criterion.name == "synflow" else 1
+    found = Selection(masks, ())
+    for _ in range(steps):
+        scores = _scores(bench, level, found.masks, trained, initial)
+        part = {key: 1 - (1 - share) ** (1 / steps) for key, share in shares.items()}
+        found = prune_weights(
+            scores, found.masks, _pools(bench, part), minimum_kept=recipe.minimum_kept
+        )
+    return found
+
+
+def _scores(
+    bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
+) -> Mapping[str, np.ndarray]:
+    values = {k: v * masks[k] if k in masks else v for k, v in trained.items()}
+    assign(bench.model, values)
+    context = criterion_context(bench, values, initial, bench.seed_for("draw", level))
+    return criteria.of(bench.recipe.criterion.name)(context)
+
+
+def _pools(bench: Bench, shares: Mapping[str, float]) -> list[tuple[list[str], float]]:
+    """One pool a layer, or one of all that share the common fraction."""
+    if bench.recipe.scope == "layer":
+        return [([key], share) for key, share in shares.items() if share]
+    by_share: dict[float, list[str]] = {}
+    for key, share in shares.items():
+        by_share.setdefault(share, []).append(key)
+    return [(keys, share) for share, keys in by_share.items() if share]
+
+
+def _n_of_m(
+    bench: Bench,
+    level: int,
+    masks: Masks,
+    trained: Arrays,
+    initial: Arrays | None,
+    shares: Mapping[str, float],
+) -> Selection:
+    """Level k of K keeps `m - ceil((m - n) * k / K)` of every m; protected kernels stay whole."""
+    assert bench.recipe.n_m is not None
+    n, m = bench.recipe.n_m
+    rounds = levels_of_n_m(bench)
+    now = m - math.ceil((m - n) * min(level, rounds) / rounds)
+    scores = _scores(bench, level, masks, trained, initial)
+    cut = {key: mask for key, mask in masks.items() if shares[key] > 0}
+    return Selection({**masks, **structured.prune_n_of_m(scores, cut, now, m)}, ())
+
+
+def levels_of_n_m(bench: Bench) -> int:
+    """Rounds it takes to come from m of m to n of m, one of every m at least each round."""
+    assert bench.recipe.n_m is not None
+    n, m = bench.recipe.n_m
+    return min(bench.recipe.schedule.rounds, m - n)
+
+
+def _trimmed(bench: Bench, masks: Masks, shares: dict[str, float]) -> dict[str, float]:
+    """Shrink all fractions alike where the full round would overshoot a density target."""
+    target = bench.recipe.objective.density
+    if target is None:
+        return shares
+    now = density(masks)
+    after = sum((1 - shares[k]) * int(m.sum()) for k, m in masks.items()) / sum(
+        m.size for m in masks.values()
+    )
+    if after >= target or now <= target:
+        return shares
+    part = (now - target) / (now - after)
+    return {key: share * part for key, share in shares.items()}
