@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated
 
 import typer
@@ -9,7 +10,10 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Join the `prunery` command."""
+    from worker.local import local
+
     app.command("work")(work)
+    app.add_typer(local)
 
 
 def work(
@@ -41,8 +45,12 @@ def work(
 
 
 def _consume(names: list[str]) -> None:
+    from celery.exceptions import SecurityWarning
+
     from worker.celery_app import make
 
+    # Root or not: what strangers send is handled by engines, which hold no capability.
+    warnings.simplefilter("ignore", SecurityWarning)
     options = ["--pool", "threads", "--concurrency", "1", "--queues", ",".join(names)]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     make(names).worker_main(["--quiet", "worker", *options, *quiet])

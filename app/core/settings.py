@@ -6,6 +6,7 @@ Every field is described here and listed in docs/settings.md, which a test compa
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +104,7 @@ class Settings(BaseSettings):
 
     @property
     def broker(self) -> str:
-        return self.broker_url.get_secret_value() if self.broker_url else "folder://"
+        return self.broker_url.get_secret_value() if self.broker_url else "folder://localhost"
 
     @property
     def broker_dir(self) -> Path:
@@ -136,3 +137,24 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def document() -> str:
+    """The page docs/settings.md: `python -m app.core.settings > docs/settings.md`."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment, once. Generated from `app/core/settings.py` by "
+        "`python -m app.core.settings`; a test compares them.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        lines.append(f"| `PRUNERY_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

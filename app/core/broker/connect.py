@@ -47,7 +47,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
-    if settings.broker == "folder://":
+    if settings.broker.startswith("folder://"):
         folder = settings.broker_dir
         messages = folder / "messages"
         messages.mkdir(parents=True, exist_ok=True)
