@@ -100,8 +100,8 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    if isinstance(error.__cause__, PruneryError):  # raised while FastAPI read the body
-        return respond(request, error.__cause__)
+    if isinstance(error.__cause__, PruneryError):  # with headers, or while the body was read
+        return respond(request, error.__cause__, error.headers)
     if error.status_code == 304:
         return Response(status_code=304, headers=error.headers)
     code = _CODES_BY_STATUS.get(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from app.core.storage import Storage
@@ -60,7 +61,7 @@ async def answer(request: Request, storage: Storage, file: StoredFile) -> Respon
 
 
 def _part(request: Request, size: int, tag: str) -> tuple[int, int] | None:
-    """First and last-plus-one byte; None for the whole. Raises `range_not_satisfiable`."""
+    """First and last-plus-one byte; None for the whole. Raises: `range_not_satisfiable`."""
     header = request.headers.get("range")
     condition = request.headers.get("if-range")
     if header is None or (condition is not None and condition != tag):
@@ -77,7 +78,8 @@ def _part(request: Request, size: int, tag: str) -> tuple[int, int] | None:
         if last and int(last) < start:
             return None
     if start >= size or end <= start:
-        raise PruneryError("range_not_satisfiable", f"The file has {size} bytes.")
+        error = PruneryError("range_not_satisfiable", f"The file has {size} bytes.")
+        raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"}) from error
     return start, end
 
 

@@ -52,7 +52,8 @@ def order(request: JobRequest, settings: Settings) -> Order:
         raise _refused("not_available_yet", "/webhook", "Webhooks are not built yet: leave it out.")
     recipe = resolve(request.recipe)
     rules_apply(recipe, request)
-    deadline = request.deadline_seconds or recipe.deadline_seconds or settings.deadline_seconds
+    asked = (request.deadline_seconds, recipe.deadline_seconds, settings.deadline_seconds)
+    deadline = next(seconds for seconds in asked if seconds is not None)
     if not 0 < deadline <= settings.max_deadline_seconds:
         message = f"A number of seconds from 1 to {settings.max_deadline_seconds}."
         raise _refused("request_invalid", "/deadline_seconds", message)

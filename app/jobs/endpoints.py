@@ -116,7 +116,11 @@ def _steer(ctx: Context, caller: Identity, step: Step) -> Response:
 @router.post("/{job_id}/cancel", status_code=202, response_model=JobView)
 def cancel_job(ctx: Ctx, caller: Caller, job_id: str) -> Response:
     """Stop a job; what it finished stays on record, but nothing is handed over."""
-    return _steer(ctx, caller, lambda session: service.cancel(session, caller.owner_id, job_id))
+
+    def step(session: Session) -> JobTable:
+        return service.cancel(session, caller.owner_id, job_id, ctx.settings)
+
+    return _steer(ctx, caller, step)
 
 
 @router.post("/{job_id}/finish", status_code=202, response_model=JobView)

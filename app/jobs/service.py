@@ -7,6 +7,7 @@ at once, or of a request and a worker, one wins and the other is told how the jo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -30,13 +31,17 @@ def find(session: Session, owner_id: str, job_id: str) -> JobTable:
     return row
 
 
-def cancel(session: Session, owner_id: str, job_id: str) -> JobTable:
+def cancel(session: Session, owner_id: str, job_id: str, settings: Settings) -> JobTable:
     """Stop a job: at once when nothing runs, else its worker is asked."""
     jobs, moment = JobRepository(session, owner_id), clock.now()
     if find(session, owner_id, job_id).status == Status.CANCELLING:
         return find(session, owner_id, job_id)
     waiting = states.sources(Status.CANCELLED) - {Status.CANCELLING}
-    at_once = {"cancel_requested_at": moment, "finished_at": moment}
+    at_once = {
+        "cancel_requested_at": moment,
+        "finished_at": moment,
+        "expires_at": moment + timedelta(seconds=settings.job_ttl_seconds),
+    }
     if jobs.move(job_id, waiting, Status.CANCELLED, **at_once):
         return _said(session, owner_id, job_id)
     running = states.sources(Status.CANCELLING)

@@ -1,0 +1,245 @@
+"""Jobs over HTTP: made, judged, steered, and shown as they go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.settings import Settings
+from prunery.specs.job import Status
+from tests.integration.api import files
+from tests.integration.api.conftest import client_of
+from tests.integration.api.worker import DATA, Worker
+
+Pair = dict[str, str]
+NO_PAST = {"start": "trained", "rewind": {"to": "initial"}}
+
+
+@pytest.fixture
+def pair(api: TestClient, worker: Worker) -> Pair:
+    """A model and a dataset that are ready."""
+    model = files.upload(api, "models", files.model(), "net.keras")["id"]
+    dataset = files.upload(api, "datasets", files.dataset(), "d.npz")["id"]
+    worker.pass_model(model)
+    worker.pass_dataset(dataset)
+    return {"model": model, "dataset": dataset}
+
+
+def start(api: TestClient, pair: Pair, **fields: Any) -> dict[str, Any]:
+    answer = api.post("/v1/jobs", json={**pair, **fields})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_job_is_queued_with_its_whole_recipe(api: TestClient, pair: Pair, tmp_path: Any) -> None:
+    recipe = {"preset": "quick", "training": {"epochs": 2}}
+    job = start(api, pair, name="my net", recipe=recipe)
+    assert (job["status"], job["is_terminal"], job["queue_position"]) == ("queued", False, 1)
+    assert job["name"] == "my net"
+    assert job["recipe"]["preset"] == "quick"
+    assert job["recipe"]["training"]["epochs"] == 2
+    assert job["recipe"]["training"]["retrain_epochs"] == 3
+    assert list((tmp_path / "broker" / "messages").glob("*.cpu.msg"))
+    assert api.get(f"/v1/jobs/{job['id']}").json() == job
+    assert start(api, pair)["queue_position"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "pointer"),
+    [
+        ({"recipe": {"training": {"epochs": "many"}}}, "recipe_invalid", "/recipe/training/epochs"),
+        ({"recipe": {"trainning": {}}}, "recipe_invalid", "/recipe/trainning"),
+        ({"recipe": {"preset": "huge"}}, "preset_unknown", None),
+        ({"recipe": {"exports": ["onnx"]}}, "not_available_yet", "/recipe/exports/0"),
+        ({"recipe": NO_PAST}, "recipe_invalid", "/recipe/rewind/to"),
+        ({"webhook": "https://example.org"}, "not_available_yet", "/webhook"),
+        ({"deadline_seconds": 10**9}, "request_invalid", "/deadline_seconds"),
+        ({"deadline_seconds": 0}, "request_invalid", "/deadline_seconds"),
+        ({"colour": "red"}, "request_invalid", "/colour"),
+        ({"dataset": None}, "request_invalid", "/dataset"),
+    ],
+)  # fmt: skip
+def test_wrong_field_is_named(
+    fields: dict[str, Any], code: str, pointer: str | None, api: TestClient, pair: Pair
+) -> None:
+    answer = api.post("/v1/jobs", json={**pair, **fields})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, code)
+    if pointer is not None:
+        assert pointer in [error["pointer"] for error in problem["errors"]]
+    assert api.get("/v1/jobs").json()["items"] == []
+
+
+def test_training_of_no_epochs_needs_no_data(api: TestClient, pair: Pair) -> None:
+    job = start(api, {"model": pair["model"]}, recipe={"training": {"epochs": 0}})
+    assert job["dataset"] is None
+
+
+def test_missing_upload_is_named(api: TestClient, pair: Pair) -> None:
+    stranger = "dst_" + "0" * 26
+    answer = api.post("/v1/jobs", json={**pair, "dataset": stranger})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.json()["errors"][0]["pointer"] == "/dataset"
+
+
+def test_data_that_do_not_fit_are_refused_with_the_array(
+    api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    wide = DATA.arrays[0].model_copy(update={"shape": (60, 5)})
+    wrong = DATA.model_copy(update={"arrays": (wide, *DATA.arrays[1:])})
+    worker.pass_dataset(pair["dataset"], wrong)
+    answer = api.post("/v1/jobs", json=pair)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "dataset_mismatch")
+    assert any("5" in error["message"] and "4" in error["message"] for error in problem["errors"])
+
+
+def test_job_waits_for_its_upload_to_be_checked(api: TestClient, worker: Worker) -> None:
+    model = files.upload(api, "models", files.model(), "net.keras")["id"]
+    dataset = files.upload(api, "datasets", files.dataset(), "d.npz")["id"]
+    worker.pass_dataset(dataset)
+    timer = threading.Timer(0.5, worker.pass_model, [model])
+    timer.start()
+    began = time.monotonic()
+    job = start(api, {"model": model, "dataset": dataset})
+    timer.join()
+    assert job["status"] == "queued"
+    assert 0.4 < time.monotonic() - began < 5
+
+
+def test_upload_that_stays_unchecked_is_told(
+    api: TestClient, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.jobs.endpoints.CHECK_SECONDS", 0.3)
+    model = files.upload(api, "models", files.model(), "net.keras")["id"]
+    recipe = {"training": {"epochs": 0}}
+    answer = api.post("/v1/jobs", json={"model": model, "recipe": recipe})
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload_not_ready")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_upload_in_use_stays(api: TestClient, pair: Pair) -> None:
+    job = start(api, pair)
+    refused = api.delete(f"/v1/models/{pair['model']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
+    api.post(f"/v1/jobs/{job['id']}/cancel")
+    assert api.delete(f"/v1/models/{pair['model']}").status_code == 204
+    assert api.get(f"/v1/jobs/{job['id']}").json()["model"] == pair["model"]
+    retried = api.post(f"/v1/jobs/{job['id']}/retry")
+    assert (retried.status_code, retried.json()["code"]) == (410, "gone")
+
+
+def test_unfinished_jobs_are_counted(settings: Settings) -> None:
+    with client_of(settings.model_copy(update={"max_active_jobs": 1})) as api:
+        worker = Worker(api.app.state.context)
+        model = files.upload(api, "models", files.model(), "net.keras")["id"]
+        worker.pass_model(model)
+        body = {"model": model, "recipe": {"training": {"epochs": 0}}}
+        first = start(api, body)
+        second = api.post("/v1/jobs", json=body)
+        assert (second.status_code, second.json()["code"]) == (429, "quota_exceeded")
+        assert int(second.headers["Retry-After"]) > 0
+        api.post(f"/v1/jobs/{first['id']}/cancel")
+        start(api, body)
+
+
+def test_waiting_job_is_cancelled_at_once(api: TestClient, pair: Pair) -> None:
+    job = start(api, pair)
+    answer = api.post(f"/v1/jobs/{job['id']}/cancel")
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["is_terminal"]) == ("cancelled", True)
+    assert answer.json()["finished_at"] is not None
+    again = api.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (again.status_code, again.json()["code"]) == (409, "transition_impossible")
+    events = api.get(f"/v1/jobs/{job['id']}/events").json()["items"]
+    assert [event["data"]["status"] for event in events] == ["queued", "cancelled"]
+
+
+def test_running_job_is_asked_to_stop(api: TestClient, pair: Pair, worker: Worker) -> None:
+    job = start(api, pair)["id"]
+    worker.move(job, Status.RUNNING)
+    assert api.post(f"/v1/jobs/{job}/cancel").json()["status"] == "cancelling"
+    assert api.post(f"/v1/jobs/{job}/cancel").status_code == 202
+
+
+def test_finish_needs_a_level_to_pack(api: TestClient, pair: Pair, worker: Worker) -> None:
+    job = start(api, pair)["id"]
+    for _ in ("queued", "running"):
+        refused = api.post(f"/v1/jobs/{job}/finish")
+        assert (refused.status_code, refused.json()["code"]) == (409, "transition_impossible")
+        worker.move(job, Status.RUNNING)
+    worker.level(job, 0)
+    assert api.post(f"/v1/jobs/{job}/finish").status_code == 202
+
+
+def test_paused_job_is_resumed(api: TestClient, pair: Pair, worker: Worker) -> None:
+    job = start(api, pair)["id"]
+    assert api.post(f"/v1/jobs/{job}/resume").status_code == 409
+    worker.move(job, Status.RUNNING)
+    assert api.post(f"/v1/jobs/{job}/pause").status_code == 202
+    worker.move(job, Status.PAUSED)
+    assert api.post(f"/v1/jobs/{job}/resume").json()["status"] == "queued"
+
+
+def test_retry_makes_a_new_job_that_names_the_old_one(
+    api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    job = start(api, pair, name="first", recipe={"seed": 3})["id"]
+    assert api.post(f"/v1/jobs/{job}/retry").status_code == 409
+    worker.move(job, Status.FAILED)
+    new = api.post(f"/v1/jobs/{job}/retry").json()
+    assert (new["parent"], new["status"], new["name"]) == (job, "queued", "first")
+    assert new["recipe"]["seed"] == 3
+
+
+def test_another_level_is_chosen_by_a_job_of_its_own(
+    api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    job = start(api, pair)["id"]
+    assert api.post(f"/v1/jobs/{job}/levels/0/choose").status_code == 409
+    worker.move(job, Status.RUNNING)
+    worker.level(job, 0)
+    worker.level(job, 1, chosen=True)
+    worker.move(job, Status.SUCCEEDED)
+    levels = api.get(f"/v1/jobs/{job}/levels").json()["items"]
+    assert [(level["level"], level["chosen"]) for level in levels] == [(0, False), (1, True)]
+    assert api.post(f"/v1/jobs/{job}/levels/5/choose").status_code == 404
+    chosen = api.post(f"/v1/jobs/{job}/levels/0/choose")
+    assert (chosen.status_code, chosen.json()["parent"]) == (202, job)
+
+
+def test_answer_is_held_until_the_status_changes(
+    api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    job = start(api, pair)["id"]
+    timer = threading.Timer(0.4, worker.move, [job, Status.RUNNING])
+    timer.start()
+    began = time.monotonic()
+    answer = api.get(f"/v1/jobs/{job}", headers={"Prefer": "wait=20"})
+    timer.join()
+    assert answer.json()["status"] == "running"
+    assert answer.headers["Preference-Applied"] == "wait=20"
+    assert 0.3 < time.monotonic() - began < 5
+
+
+def test_held_answer_comes_when_the_time_is_up(api: TestClient, pair: Pair, worker: Worker) -> None:
+    job = start(api, pair)["id"]
+    began = time.monotonic()
+    worker.say(job, "progress", progress=0.1)
+    answer = api.get(f"/v1/jobs/{job}", headers={"Prefer": "respond-async, wait=1"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "queued")
+    assert 0.9 < time.monotonic() - began < 5
+
+
+def test_jobs_can_be_asked_for_by_status(api: TestClient, pair: Pair, worker: Worker) -> None:
+    one, two = start(api, pair)["id"], start(api, pair)["id"]
+    worker.move(one, Status.FAILED)
+    found = api.get("/v1/jobs", params={"status": "queued"}).json()["items"]
+    assert [job["id"] for job in found] == [two]
+    assert api.get("/v1/jobs", params={"status": "lost"}).json()["code"] == "request_invalid"
