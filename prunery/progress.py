@@ -87,14 +87,18 @@ class JobBar:
 
     def show(self, job: JobView) -> None:
         """Draw the job as it stands."""
-        text = describe(job)
+        share = 1.0 if job.status == "succeeded" else job.progress
+        eta = None if job.is_terminal else job.eta_seconds
+        self.draw(describe(job), share, time_left(eta))
+
+    def draw(self, text: str, share: float, left: str) -> None:
+        """Draw what is being done, the share done, and the words for the time left."""
         if self._task is None:
             self._task = self._bar.add_task(text, total=1.0, left="")
-        share = 1.0 if job.status == "succeeded" else job.progress
-        self._bar.update(self._task, description=text, completed=share, left=time_left(job))
+        self._bar.update(self._task, description=text, completed=share, left=left)
         if not self._console.is_terminal and text != self._said:
             seconds = time.monotonic() - self._started
-            self._console.print(Text(f"{seconds:6.1f} s  {share:4.0%}  {text}  {time_left(job)}"))
+            self._console.print(Text(f"{seconds:6.1f} s  {share:4.0%}  {text}  {left}"))
         self._said = text
 
 
@@ -102,17 +106,19 @@ def describe(job: JobView) -> str:
     """The state in words: "level 3 of 8: training again"."""
     if job.status != "running" or job.stage is None:
         return str(job.status)
-    words = STAGE_WORDS.get(job.stage, "working")
-    if job.level is not None and job.levels:
-        return f"level {job.level} of {job.levels}: {words}"
-    return words
+    return stage_words(job.stage, job.level, job.levels)
 
 
-def time_left(job: JobView) -> str:
+def stage_words(stage: str, level: int | None, levels: int | None) -> str:
+    """A stage in words; an unknown one reads "working"."""
+    words = STAGE_WORDS.get(stage, "working")
+    return f"level {level} of {levels}: {words}" if level is not None and levels else words
+
+
+def time_left(seconds: float | None) -> str:
     """The estimate, rounded as far as it can be trusted."""
-    if job.is_terminal or job.eta_seconds is None:
+    if seconds is None:
         return ""
-    seconds = job.eta_seconds
     if seconds < 90:
         return f"about {max(5, round(seconds / 5) * 5):.0f} s left"
     if seconds < 5400:

@@ -38,7 +38,7 @@ def criterion_context(
 
 def loss_function(bench: Bench) -> Callable[[Any, Any], Any]:
     """The training loss as a function of labels and outputs, several outputs added up."""
-    compiled = CompileLoss(loss=bench.loss, output_names=bench.model.output_names)
+    compiled = CompileLoss(loss=bench.loss, output_names=[o.name for o in bench.summary.outputs])
 
     def loss(labels: Any, outputs: Any) -> Any:
         flat = keras.tree.flatten(outputs)

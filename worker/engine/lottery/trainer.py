@@ -98,11 +98,11 @@ class Trainer:
                 masks=masks,
                 teacher=teacher,
                 state=state,
-                resume_from=running,
+                resume_from=running if running.is_file() else None,
                 checkpoint_to=running,
                 on_step=lambda progress: self._tell(name, running, progress),
             )
-        shutil.rmtree(running, ignore_errors=True)
+        running.unlink(missing_ok=True)
         return Run(
             state=trained.state,
             best=trained.best_validation,
@@ -117,12 +117,13 @@ class Trainer:
         )
 
     def _running(self, name: str) -> Path:
-        """The folder of this training's checkpoint; another training's is dropped."""
-        mine = self._root / "running" / name.replace("/", "--")
-        for folder in (self._root / "running").glob("*"):
-            if folder != mine:
-                shutil.rmtree(folder, ignore_errors=True)
-        mine.mkdir(parents=True, exist_ok=True)
+        """The file of this training's checkpoint; another training's is dropped."""
+        folder = self._root / "running"
+        folder.mkdir(parents=True, exist_ok=True)
+        mine = folder / f"{name.replace('/', '--')}.npz"
+        for path in folder.iterdir():
+            if path != mine:
+                path.unlink(missing_ok=True)
         return mine
 
     def _tell(self, name: str, running: Path, progress: Progress) -> None:
@@ -131,8 +132,8 @@ class Trainer:
             raise Interrupted(name)
         share = progress.step / max(1, progress.steps)
         self._bench.reporter.progress(name, share, progress.epoch, progress.epochs)
-        times = [path.stat().st_mtime for path in running.glob("*")]
-        self._bench.reporter.checkpoint(max(times, default=0.0))
+        if running.is_file():
+            self._bench.reporter.checkpoint(running.stat().st_mtime)
 
 
 def _write(folder: Path, run: Run) -> None:

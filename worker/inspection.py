@@ -1,0 +1,42 @@
+"""What `prunery local inspect` found, as a terminal shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """Model, groups, what is left alone and why, and the dataset beside them."""
+    summary, prunability = found["summary"], found["prunability"]
+    console.print(f"[bold]{summary['name']}[/bold]: {summary['layers']} layers, "
+                  f"{summary['parameters']:,} parameters, task: {summary['task']}")  # fmt: skip
+    for note in summary["notes"]:
+        console.print(f"Note: {note}", markup=False)
+    groups = Table(title="What can be removed", title_justify="left")
+    for heading in ("group", "layers", "units", "parameters", "FLOPs"):
+        groups.add_column(heading, justify="left" if heading in ("group", "layers") else "right")
+    for group in prunability["groups"]:
+        counts = (f"{group[name]:,}" for name in ("units", "parameters", "flops"))
+        groups.add_row(group["name"], ", ".join(group["layers"]), *counts)
+    console.print(groups)
+    for info in prunability["frozen"]:
+        way_out = f" {info['way_out']}" if info.get("way_out") else ""
+        console.print(f"Left alone: {info['layer']}. {info['reason']}{way_out}", markup=False)
+    if "dataset" in found:
+        _show_dataset(found, console)
+
+
+def _show_dataset(found: dict[str, Any], console: Console) -> None:
+    counts = ", ".join(f"{name} {count:,}" for name, count in found["dataset"]["examples"].items())
+    console.print(f"Dataset: {found['dataset']['format']}, examples: {counts}")
+    for array in found["dataset"]["arrays"]:
+        console.print(
+            f"  {array['name']} ({array['split']}): {array['shape']} {array['dtype']}", markup=False
+        )
+    for error in found["mismatches"]:
+        console.print(f"Does not fit: {error['pointer']} {error['message']}", markup=False)
+    if not found["mismatches"]:
+        console.print("Model and dataset fit.")

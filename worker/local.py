@@ -1,0 +1,215 @@
+"""`prunery local`: the engine in this process, with no server.
+
+The one place outside the engine that imports it: whoever runs this runs their own files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from prunery.asked import read_recipe
+from prunery.progress import JobBar, stage_words, time_left
+from prunery.specs.datasets import DatasetOptions
+from prunery.specs.events import Event, ProgressEvent, StageEvent
+from prunery.specs.job import EngineSpec
+from prunery.specs.presets import resolve
+from prunery.specs.report import Report
+
+if TYPE_CHECKING:
+    from worker.engine.reporter import Reporter
+
+local = typer.Typer(
+    name="local", no_args_is_help=True, help="Work in this process, with no server."
+)
+Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".keras or .h5")]
+Preset = Annotated[str | None, typer.Option(help="quick, balanced, smallest, article, paper")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="key.path=value, for example training.epochs=5")
+]
+
+
+@local.command("inspect")
+def inspect_command(
+    model: Model,
+    dataset: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
+) -> None:
+    """Show what a model (and a dataset) is, what can be removed, and why not the rest."""
+    from worker.inspection import show
+
+    found = inspect(model, dataset, DatasetOptions(label_column=label_column))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        show(found, Console())
+
+
+@local.command("prune")
+def prune_command(
+    model: Model,
+    dataset: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("pruned"),
+    preset: Preset = None,
+    recipe: Annotated[
+        Path | None, typer.Option(exists=True, help="A recipe, or a report.json to repeat.")
+    ] = None,
+    settings: Settings = None,
+    initial_model: Annotated[Path | None, typer.Option(exists=True)] = None,
+    label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of splits that are drawn.")] = 0,
+) -> None:
+    """Train, prune, rewind, retrain and compact a model; write all artifacts to a folder."""
+    options = DatasetOptions(label_column=label_column, seed=seed)
+    try:
+        asked = _recipe_of(read_recipe(preset, recipe, settings or ()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    report = prune(model, dataset, asked, out, options, initial_model)
+    from prunery.tables import result_table
+
+    console = Console()
+    console.print(result_table(report))
+    console.print(
+        f"The smaller model: {out / 'model.keras'}\nThe report:        {out / 'report.html'}"
+    )
+
+
+def inspect(
+    model: Path, dataset: Path | None = None, options: DatasetOptions | None = None
+) -> dict[str, Any]:
+    """What an upload's check finds: model summary, prunability, dataset summary and their fit."""
+    from prunery.screening import fit
+    from prunery.specs.datasets import DatasetSummary
+    from prunery.specs.models import ModelSummary
+    from worker.engine.job import run
+
+    options = options or DatasetOptions()
+    with tempfile.TemporaryDirectory() as folder, _listening(None) as reporter:
+        spec = EngineSpec(kind="inspect_model", model=model.absolute(), work_dir=Path(folder))
+        found = dict(run(spec, reporter).result)
+        if dataset is not None:
+            spec = EngineSpec(
+                kind="inspect_dataset",
+                dataset=dataset.absolute(),
+                dataset_filename=dataset.name,
+                dataset_options=options,
+                work_dir=Path(folder),
+            )
+            found["dataset"] = run(spec, reporter).result["summary"]
+            mismatches = fit.match(
+                ModelSummary.model_validate(found["summary"]),
+                DatasetSummary.model_validate(found["dataset"]),
+                resolve(),
+            )
+            found["mismatches"] = [error.model_dump() for error in mismatches]
+    return found
+
+
+def prune(
+    model: Path,
+    dataset: Path | None,
+    recipe: dict[str, Any],
+    out: Path,
+    options: DatasetOptions | None = None,
+    initial_model: Path | None = None,
+) -> Report:
+    """Run a whole job here and write its artifacts to `out`, complete or not at all.
+
+    Raises `PruneryError` with what went wrong; `out` is then left as it was.
+    """
+    from prunery import reports
+    from worker.engine.job import run
+    from worker.packing import pack_folder
+
+    resolved = resolve(recipe)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".prunery-", dir=out.parent) as folder:
+        work = Path(folder)
+        spec = EngineSpec(
+            kind="prune",
+            model=model.absolute(),
+            model_filename=model.name,
+            dataset=dataset.absolute() if dataset else None,
+            dataset_filename=dataset.name if dataset else None,
+            dataset_options=options or DatasetOptions(),
+            initial_model=initial_model.absolute() if initial_model else None,
+            recipe=resolved,
+            work_dir=work.absolute(),
+            levels_dir=work.absolute() / "levels",
+            out_dir=work.absolute() / "out",
+        )
+        with _listening(Console(stderr=True)) as reporter:
+            run(spec, reporter)
+        report = Report.model_validate_json((work / "out" / "report.json").read_bytes())
+        (work / "out" / "report.html").write_text(reports.render(report), encoding="utf-8")
+        _copy_levels(work / "levels", work / "out" / "levels")
+        pack_folder(work / "out")
+        out.mkdir(exist_ok=True)
+        for path in sorted((work / "out").iterdir()):
+            _replace(path, out / path.name)
+    return report
+
+
+def _copy_levels(levels: Path, target: Path) -> None:
+    for manifest in sorted(levels.glob("[0-9]*/manifest.json")):
+        folder = target / manifest.parent.name
+        folder.mkdir(parents=True)
+        shutil.copyfile(manifest.parent / "model.keras", folder / "model.keras")
+
+
+def _replace(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)
+
+
+def _recipe_of(document: dict[str, Any]) -> dict[str, Any]:
+    """A recipe as it is, or the one inside a report.json."""
+    method = document.get("method")
+    if isinstance(method, dict) and "recipe" in method:
+        rest = {k: v for k, v in document.items() if k not in Report.model_fields}
+        return {**method["recipe"], **rest}
+    return document
+
+
+@contextmanager
+def _listening(console: Console | None) -> Iterator[Reporter]:
+    """A reporter that draws one line of progress; silent without a console."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from worker.engine.reporter import Reporter
+
+    if console is None:
+        yield Reporter(_silent)
+        return
+    with JobBar(console) as bar:
+        yield Reporter(_Drawn(bar))
+
+
+class _Drawn:
+    """Draws an engine's events as one line."""
+
+    def __init__(self, bar: JobBar) -> None:
+        self._bar = bar
+        self._text, self._share, self._left = "starting", 0.0, ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageEvent):
+            self._text = stage_words(event.stage, event.level, event.levels)
+        elif isinstance(event, ProgressEvent):
+            self._share, self._left = event.share, time_left(event.eta_seconds)
+        self._bar.draw(self._text, self._share, self._left)
+
+
+def _silent(_event: Event) -> None:
+    """Nobody is waiting."""
