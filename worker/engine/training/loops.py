@@ -91,8 +91,10 @@ def _key(model: keras.Model, plan: TrainingPlan, *rest: Any) -> str:
     layout, batch, scale, masked, teaching = rest
     optimizer = optimizers.with_rate(plan.optimizer, 0.0)
     parts = [
-        model.get_config(),
-        keras.optimizers.serialize(optimizer)["config"] | {"name": type(optimizer).__name__},
+        # Names that Keras counts up would make every copy a stranger.
+        model.get_config() | {"name": ""},
+        type(optimizer).__name__,
+        optimizers.serialized(optimizer)["config"] | {"name": ""},
         optimizers.factors(plan.optimizer),
         _described(plan.loss),
         plan.loss_weights,

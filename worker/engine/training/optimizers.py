@@ -13,6 +13,7 @@ from prunery.specs.recipe import Training
 from worker.engine.training.slots import innermost
 
 DEFAULT = "adam"
+_WRAPPERS = ("optimizer", "lossscaleoptimizer", "multioptimizer")
 
 
 def make(
@@ -41,18 +42,23 @@ def is_spent(optimizer: Any) -> bool:
 
 def with_rate(optimizer: Any, rate: float) -> Any:
     """A fresh copy with a constant learning rate."""
-    config = keras.optimizers.serialize(optimizer)
+    config = serialized(optimizer)
     # Adafactor's relative steps are for constant rates; under a schedule it took none.
     for inner, original in zip(_inner_configs(config), innermost(optimizer), strict=True):
         if "relative_step" in inner and not isinstance(original._learning_rate, keras.Variable):
             inner["relative_step"] = False
         inner["learning_rate"] = float(rate)
-    return keras.optimizers.deserialize(config)
+    return keras.saving.deserialize_keras_object(config)
 
 
 def fresh(optimizer: Any) -> Any:
     """An unbuilt copy, schedule included."""
-    return keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    return keras.saving.deserialize_keras_object(serialized(optimizer))
+
+
+def serialized(optimizer: Any) -> dict[str, Any]:
+    """The whole configuration. (`keras.optimizers.deserialize` makes a string of Lamb's.)"""
+    return keras.saving.serialize_keras_object(optimizer)
 
 
 def factors(optimizer: Any) -> list[float]:
@@ -69,19 +75,24 @@ def _own(compile_config: Mapping[str, Any] | None) -> Any:
         return _named(DEFAULT)
     if isinstance(config, str):
         return _named(config)
-    return keras.optimizers.deserialize(deepcopy(dict(config)))
+    copied = deepcopy(dict(config))
+    if "module" in copied:
+        return keras.saving.deserialize_keras_object(copied)
+    return keras.optimizers.deserialize(copied)
 
 
 def _named(name: str) -> Any:
-    try:
-        return keras.optimizers.get(name)
-    except ValueError:
-        message = 'Write a Keras optimizer, such as "adam" or "sgd", or "from model".'
-        raise PruneryError(
-            "recipe_invalid",
-            f"There is no optimizer named {name!r}.",
-            errors=[FieldError(pointer="/training/optimizer", message=message)],
-        ) from None
+    wanted = name.lower().replace("_", "")
+    for candidate, kind in vars(keras.optimizers).items():
+        is_optimizer = isinstance(kind, type) and issubclass(kind, keras.optimizers.Optimizer)
+        if is_optimizer and candidate.lower() == wanted and wanted not in _WRAPPERS:
+            return kind()
+    message = 'Write a Keras optimizer, such as "adam" or "sgd", or "from model".'
+    raise PruneryError(
+        "recipe_invalid",
+        f"There is no optimizer named {name[:60]!r}.",
+        errors=[FieldError(pointer="/training/optimizer", message=message)],
+    )
 
 
 def _default_rate(optimizer: Any) -> float:
