@@ -65,6 +65,16 @@ class Archive:
             content = stream.read()
         return content
 
+    def data_offset(self, name: str) -> int:
+        """Where a member's data begin in the archive (for stored members: the content itself)."""
+        info = self.members[name]
+        stream = self._zip.fp
+        if stream is None:
+            raise ValueError("the archive is closed")
+        stream.seek(info.header_offset)
+        name_size, extra_size = LOCAL.unpack(stream.read(LOCAL.size))[-2:]
+        return int(info.header_offset + LOCAL.size + name_size + extra_size)
+
     def extract(self, name: str, target: Path) -> Path:
         """Copy a member to `target`, a path of our own choosing, never the member's."""
         with self.open(name) as stream, target.open("wb") as out:

@@ -16,7 +16,7 @@ ZIP = b"PK\x03\x04"
 
 
 def screen_dataset(path: Path, filename: str, limits: EngineLimits | None = None) -> Format:
-    """Return the file's format, or raise: `file_*`, `archive_*`, `dataset_*`, `csv_*`, `image_*`."""
+    """Return the file's format, or raise `file_*`, `archive_*`, `dataset_*`, `csv_*`, `image_*`."""
     limits = limits or EngineLimits()
     with path.open("rb") as stream:
         start = stream.read(4096)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -61,7 +62,7 @@ def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
         return _legacy_optimizer(model, opened)
 
 
-def _legacy_optimizer(model: keras.Model, opened: hdf5.h5py.File) -> bool:
+def _legacy_optimizer(model: keras.Model, opened: Any) -> bool:
     optimizer = getattr(model, "optimizer", None)
     version = opened.attrs.get("keras_version", "")
     if optimizer is None or "optimizer_weights" not in opened or not str(version).startswith("3"):

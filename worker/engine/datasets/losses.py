@@ -1,0 +1,19 @@
+"""Reading a loss's name: which output it belongs to, and how labels must look for it."""
+
+from __future__ import annotations
+
+
+def of_output(loss: str, name: str, index: int) -> str:
+    """The loss of one output, in lower case without underscores.
+
+    `loss` is a single name, or several as `CompileInfo` spells them: `a: mse, b: mae` or `mse, mae`.
+    """
+    parts = [part.strip() for part in loss.split(",") if part.strip()]
+    named = dict(part.split(": ", 1) for part in parts if ": " in part)
+    if named:
+        found = named.get(name, "")
+    elif len(parts) > 1:
+        found = parts[index] if index < len(parts) else ""
+    else:
+        found = parts[0] if parts else ""
+    return found.lower().replace("_", "")
