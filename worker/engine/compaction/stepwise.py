@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,7 +19,8 @@ from worker.engine import masks
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 _EPSILON = float(np.finfo(np.float64).eps)
 
-Watch = Callable[[str, Any, Any], None]
+# Told of every call, before it is made: its node in the graph, and the values of its tensors.
+Watch = Callable[[Any, list[Any]], None]
 
 
 def run(
@@ -27,6 +29,7 @@ def run(
     *,
     dtype: str | None = "float64",
     perturb: np.random.Generator | None = None,
+    watch: Watch | None = None,
 ) -> list[np.ndarray]:
     """Flat outputs for flat inputs, in the order of `model.inputs` and `model.outputs`.
 
@@ -34,7 +37,7 @@ def run(
     in its last place, up or down: what then moves in the outputs is rounding.
     """
     given = [_tensor(value, like, dtype) for value, like in zip(inputs, model.inputs, strict=True)]
-    outputs = _run(model, given, dtype, perturb)
+    outputs = _Run(dtype, perturb, watch).model(model, given)
     return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
 
 
@@ -43,38 +46,45 @@ def _tensor(value: np.ndarray, like: Any, dtype: str | None) -> Any:
     return keras.ops.convert_to_tensor(value, dtype=wide)
 
 
-def _run(model: Any, inputs: list[Any], dtype: str | None, perturb: Any) -> list[Any]:
-    graph = getattr(model, "_functional", None) or model
-    tensors = {id(symbol): value for symbol, value in zip(graph.inputs, inputs, strict=True)}
-    nodes = [
-        node
-        for depth in sorted(graph._nodes_by_depth, reverse=True)
-        for node in graph._nodes_by_depth[depth]
-        if node.operation and not node.is_input
-    ]
-    readers = Counter(id(symbol) for node in nodes for symbol in node.input_tensors)
-    readers.update(id(symbol) for symbol in graph.outputs)
-    for node in nodes:
-        args, kwargs = node.arguments.fill_in(tensors)
-        outputs = _call(node.operation, args, kwargs, dtype, perturb)
-        for symbol, value in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
-            tensors[id(symbol)] = value
-        for symbol in node.input_tensors:
-            readers[id(symbol)] -= 1
-            if not readers[id(symbol)]:
-                tensors.pop(id(symbol), None)
-    return [tensors[id(symbol)] for symbol in graph.outputs]
+@dataclass(frozen=True)
+class _Run:
+    dtype: str | None
+    perturb: np.random.Generator | None
+    watch: Watch | None
 
+    def model(self, model: Any, inputs: list[Any]) -> list[Any]:
+        graph = getattr(model, "_functional", None) or model
+        tensors = {id(symbol): value for symbol, value in zip(graph.inputs, inputs, strict=True)}
+        nodes = [
+            node
+            for depth in sorted(graph._nodes_by_depth, reverse=True)
+            for node in graph._nodes_by_depth[depth]
+            if node.operation and not node.is_input
+        ]
+        readers = Counter(id(symbol) for node in nodes for symbol in node.input_tensors)
+        readers.update(id(symbol) for symbol in graph.outputs)
+        for node in nodes:
+            args, kwargs = node.arguments.fill_in(tensors)
+            if self.watch is not None:
+                self.watch(node, [tensors[id(symbol)] for symbol in node.input_tensors])
+            outputs = self.call(node.operation, args, kwargs)
+            for symbol, value in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
+                tensors[id(symbol)] = value
+            for symbol in node.input_tensors:
+                readers[id(symbol)] -= 1
+                if not readers[id(symbol)]:
+                    tensors.pop(id(symbol), None)
+        return [tensors[id(symbol)] for symbol in graph.outputs]
 
-def _call(operation: Any, args: Any, kwargs: Any, dtype: str | None, perturb: Any) -> Any:
-    if isinstance(operation, keras.Model):
-        inner = getattr(operation, "_functional", None) or operation
-        given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
-        outputs = _run(operation, given, dtype, perturb)
-        return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
-    if dtype is None and perturb is None:
-        return operation(*args, **kwargs)
-    return _twin(operation, dtype, perturb)(*args, **kwargs)
+    def call(self, operation: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(operation, keras.Model):
+            inner = getattr(operation, "_functional", None) or operation
+            given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
+            outputs = self.model(operation, given)
+            return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
+        if self.dtype is None and self.perturb is None:
+            return operation(*args, **kwargs)
+        return _twin(operation, self.dtype, self.perturb)(*args, **kwargs)
 
 
 def _twin(operation: Any, dtype: str | None, perturb: Any) -> Any:
