@@ -1,0 +1,1 @@
+"""The whole service, or a whole job, seen from outside."""
