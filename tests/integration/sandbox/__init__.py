@@ -1,0 +1,1 @@
+"""The walls around an engine, tried from inside."""
