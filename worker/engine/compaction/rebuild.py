@@ -133,7 +133,12 @@ class _Builder:
         config = edited(
             operation.get_config(), self._record.edits.get(id(operation), ()), self._cut
         )
-        made = type(operation).from_config(config)
+        if type(operation) in (keras.layers.TimeDistributed, keras.layers.SpectralNormalization):
+            # The inner layer may be a whole model, which is built from its own live graph.
+            config["layer"] = self._operation(operation.layer)
+            made = type(operation)(**config)
+        else:
+            made = type(operation).from_config(config)
         if made.name != operation.name:
             made.name = operation.name
         return made

@@ -14,7 +14,7 @@ from worker.engine.graph.groups import Group, group
 from worker.engine.graph.ids import Reason
 from worker.engine.graph.record import Record, Registered
 from worker.engine.graph.tracer import Tracer
-from worker.engine.graph.walk import graph_of, inputs_of, walk
+from worker.engine.graph.walk import apply, graph_of, inputs_of, walk
 from worker.engine.masks import key_of, layer_paths
 
 Kept = Mapping[str, np.ndarray]
@@ -87,7 +87,7 @@ def analyse(model: keras.Model, *, approximate: bool = False) -> Graph:
         info = FrozenInfo(layer=model.name, reason=text, way_out=way_out)
         return Graph({}, (info,), Record(), (), keys)
     paths = {id(layer): path for path, layer in layer_paths(model).items()}
-    tracer = Tracer(paths, approximate=approximate)
+    tracer = Tracer(paths, apply, approximate=approximate)
     for flow, tensor in zip(
         walk(tracer, functional, inputs_of(functional)), functional.outputs, strict=True
     ):

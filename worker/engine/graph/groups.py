@@ -86,6 +86,7 @@ def group(
                 draft = found[number]
                 key = keys[id(one.variable)]
                 units = len(draft.roots)
+                draft.label = draft.label or one.label
                 draft.slices.append(Slice(key, one.axis, one.role, at, unit[roots[at]], units))
     return _named(found, record, owners), registered
 
@@ -94,6 +95,7 @@ def group(
 class _Draft:
     roots: np.ndarray
     slices: list[Slice] = field(default_factory=list)
+    label: str = ""
 
 
 def _signatures(record: Record) -> list[np.ndarray]:
@@ -141,7 +143,7 @@ def _named(found: list[_Draft], record: Record, owners: Mapping[str, str]) -> di
 def _name(draft: _Draft, owners: Mapping[str, str], taken: Mapping[str, Any]) -> str:
     """The first layer that produces the units; a second group of one layer is numbered."""
     producers = [s for s in draft.slices if s.role == "out"] or draft.slices
-    base = owners[producers[0].key]
+    base = owners[producers[0].key] + (f":{draft.label}" if draft.label else "")
     name, number = base, 2
     while name in taken:
         name, number = f"{base}:{number}", number + 1

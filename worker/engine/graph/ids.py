@@ -34,6 +34,13 @@ class Ids:
     def __len__(self) -> int:
         return len(self._parent)
 
+    def copy(self) -> Ids:
+        """An independent copy, to try unions on."""
+        new = Ids()
+        new._parent, new._frozen = self._parent.copy(), self._frozen.copy()
+        new._needs_zero, new._reasons = self._needs_zero.copy(), dict(self._reasons)
+        return new
+
     def fresh(self, count: int) -> np.ndarray:
         """`count` new ids, each a class of its own."""
         new = np.arange(len(self._parent), len(self._parent) + count, dtype=np.int64)

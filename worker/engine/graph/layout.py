@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from worker.engine.graph.flow import Axis
-from worker.engine.graph.ids import FIXED, Ids, Reason
+from worker.engine.graph.ids import FIXED, Reason
 
 ANY = -1
+
+
+class Classes(Protocol):
+    """What is needed of ids."""
+
+    def find(self, ids: np.ndarray) -> np.ndarray:
+        """The root of each id."""
+
+    def unify(self, first: np.ndarray, second: np.ndarray, reason: Reason) -> None:
+        """Make each pair share one fate."""
+
+    def freeze(self, ids: np.ndarray, reason: Reason) -> None:
+        """Never remove any of `ids`."""
 
 
 def places(shape: tuple[int, ...], axis: int, size: int) -> np.ndarray:
@@ -18,7 +33,7 @@ def places(shape: tuple[int, ...], axis: int, size: int) -> np.ndarray:
 
 
 def settle(
-    ids: Ids, value: Axis, where: np.ndarray, reason: Reason
+    ids: Classes, value: Axis, where: np.ndarray, reason: Reason
 ) -> tuple[int, Axis, np.ndarray] | None:
     """Find the output axis that the ids lie along, unifying those that must go together.
 
@@ -27,7 +42,7 @@ def settle(
 
     Returns:
         The axis (without the batch), its ids, and for each position the input position whose
-        ids it took; None (all frozen) where no axis can shrink.
+        ids it took; None where no axis can shrink: what is met in the output is frozen then.
     """
     roots = ids.find(value.ids)
     names, local = np.unique(roots, return_inverse=True)
@@ -44,13 +59,13 @@ def settle(
             best = (axis, count)
             break
     if best is None or best[1] < 2:
-        ids.freeze(value.ids, reason)
+        ids.freeze(value.ids[np.unique(where[where != ANY])], reason)
         return None
     return _along(ids, value, where, best[0], reason)
 
 
 def _along(
-    ids: Ids, value: Axis, where: np.ndarray, axis: int, reason: Reason
+    ids: Classes, value: Axis, where: np.ndarray, axis: int, reason: Reason
 ) -> tuple[int, Axis, np.ndarray]:
     rows = _rows(where, axis)
     known = rows != ANY

@@ -29,6 +29,7 @@ class Registered:
     axis: int
     ids: np.ndarray
     role: str
+    label: str = ""
 
 
 @dataclass
@@ -59,11 +60,15 @@ class Record:
     approximate: dict[str, Reason] = field(default_factory=dict)
     flows: dict[int, Any] = field(default_factory=dict)
 
-    def produce(self, variable: Any, axis: int, role: str = "out") -> np.ndarray:
-        """The ids along an axis of a variable, new ones where it was not met before."""
+    def produce(self, variable: Any, axis: int, role: str = "out", label: str = "") -> np.ndarray:
+        """The ids along an axis of a variable, new ones where it was not met before.
+
+        label: what the units are, where a layer has units of several kinds.
+        """
         known = self.variables.get((id(variable), axis))
         if known is None:
-            known = Registered(variable, axis, self.ids.fresh(int(variable.shape[axis])), role)
+            ids = self.ids.fresh(int(variable.shape[axis]))
+            known = Registered(variable, axis, ids, role, label)
             self.variables[id(variable), axis] = known
         return known.ids
 

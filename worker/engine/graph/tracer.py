@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from worker.engine.graph.flow import Axis, Flow
+from worker.engine.graph.flow import Axis, Call, Flow
 from worker.engine.graph.ids import FIXED, Ids, Reason
 from worker.engine.graph.record import Record
+
+Apply = Callable[["Tracer", Any, Call], list[Flow]]
 
 
 class Tracer:
     """Shared by all rules of one analysis."""
 
-    def __init__(self, paths: dict[int, str], *, approximate: bool) -> None:
+    def __init__(self, paths: dict[int, str], apply: Apply, *, approximate: bool) -> None:
         self.record = Record()
         self.approximate = approximate
+        self._apply = apply
         self._paths = paths
+
+    def apply(self, operation: Any, call: Call) -> list[Flow]:
+        """Follow a call of an inner layer, as a wrapper does."""
+        return self._apply(self, operation, call)
 
     @property
     def ids(self) -> Ids:

@@ -12,14 +12,18 @@ from keras import layers
 
 from worker.engine.graph.flow import Axes, Call
 from worker.engine.graph.rules import (
+    attention,
     convolution,
     dense,
+    einsum,
     embedding,
     merging,
     normalization,
     pointwise,
+    recurrent,
     shaping,
     spatial,
+    wrappers,
 )
 from worker.engine.graph.tracer import Tracer
 
@@ -45,6 +49,21 @@ WITH_WEIGHTS: dict[type, Rule] = {
     layers.PReLU: pointwise.prelu,
     layers.Embedding: embedding.embedding,
     layers.ReversibleEmbedding: embedding.reversible,
+    layers.EinsumDense: einsum.einsum_dense,
+    layers.SimpleRNN: recurrent.recurrent,
+    layers.GRU: recurrent.recurrent,
+    layers.LSTM: recurrent.recurrent,
+    layers.RNN: recurrent.recurrent,
+    layers.ConvLSTM1D: recurrent.convolutional,
+    layers.ConvLSTM2D: recurrent.convolutional,
+    layers.ConvLSTM3D: recurrent.convolutional,
+    layers.Bidirectional: wrappers.bidirectional,
+    layers.TimeDistributed: wrappers.time_distributed,
+    layers.SpectralNormalization: wrappers.spectral,
+    layers.MultiHeadAttention: attention.multi_head,
+    layers.GroupQueryAttention: attention.grouped_query,
+    layers.Attention: attention.dot_product,
+    layers.AdditiveAttention: attention.additive,
 }
 
 WITHOUT_WEIGHTS: dict[type, Rule] = {
