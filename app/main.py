@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, idle_seconds=chosen.body_idle_seconds)
     app.add_middleware(Origins, hosts=None if chosen.needs_keys else LOOPBACK_NAMES)
     app.add_middleware(Boundary)
     app.add_middleware(SecurityHeaders)

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     min_free_disk_bytes: int = Field(
         GIB, ge=0, description="Uploads are refused when less of the disk is left"
     )
+    body_idle_seconds: float = Field(
+        30.0, gt=0, description="A request's body that pauses for this long is given up"
+    )
     upload_ttl_seconds: int = Field(30 * DAY, gt=0, description="Uploads are kept this long")
     job_ttl_seconds: int = Field(30 * DAY, gt=0, description="A job's files are kept this long")
     queue_ttl_seconds: int = Field(7 * DAY, gt=0, description="A job may wait this long")

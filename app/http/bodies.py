@@ -16,8 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prunery.specs.errors import PruneryError
 
 SMALL_BYTES = 1_000_000
-IDLE_SECONDS = 30.0
-LINGER_BYTES = 1_000_000
+LINGER_BYTES = 500_000
 LINGER_SECONDS = 2.0
 _KEY = "prunery.body"
 
@@ -25,7 +24,7 @@ _KEY = "prunery.body"
 class BodyLimit:
     """Count a request's body as it is read; end the connection kindly when it is refused."""
 
-    def __init__(self, app: ASGIApp, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, idle_seconds: float) -> None:
         self.app = app
         self.idle_seconds = idle_seconds
 
@@ -46,6 +45,8 @@ class Body:
         self._receive, self._send = receive, send
         self._idle_seconds = idle_seconds
         self._deadline: float | None = None
+        # Such a client sends its body only when it is told to; refused, it never does.
+        self._silent = headers.get("expect", "").lower() == "100-continue"
         length = headers.get("content-length", "")
         self.declared_bytes = int(length) if length.isdecimal() and len(length) < 19 else None
         self.complete = self.declared_bytes == 0 or (
@@ -60,6 +61,7 @@ class Body:
             return await self._receive()
         if (self.declared_bytes or 0) > self.limit_bytes:
             raise self._too_large()
+        self._silent = False
         message = await self._next_in_time()
         if message["type"] == "http.request":
             self.read_bytes += len(message.get("body", b""))
@@ -69,11 +71,13 @@ class Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send on; before the last piece, take in a little of a body that was refused."""
+        """Send on; a body that was not read ends the connection, after a little of it came."""
+        if message["type"] == "http.response.start" and not self.complete:
+            message["headers"] = [*message.get("headers", []), (b"connection", b"close")]
         if message["type"] != "http.response.body" or message.get("more_body", False):
             await self._send(message)
             return
-        if not self.complete:
+        if not (self.complete or self._silent):
             await self._send({**message, "more_body": True})
             await self._linger()
             message = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -86,6 +90,7 @@ class Body:
         try:
             return await asyncio.wait_for(self._receive(), seconds)
         except TimeoutError:
+            self._silent = True
             got = f"{self.read_bytes} bytes came"
             raise PruneryError("body_too_short", f"The body came too slowly: {got}.") from None
 

@@ -58,12 +58,17 @@ class Worker:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def pass_model(self, model_id: str, summary: ModelSummary = SUMMARY) -> None:
+    def pass_model(
+        self,
+        model_id: str,
+        summary: ModelSummary = SUMMARY,
+        prunability: Prunability = PRUNABILITY,
+    ) -> None:
         with self.context.database.session() as session:
             row = session.get_one(ModelTable, model_id)
             row.status = "ready"
             row.summary = summary.model_dump(mode="json")
-            row.prunability = PRUNABILITY.model_dump(mode="json")
+            row.prunability = prunability.model_dump(mode="json")
 
     def pass_dataset(self, dataset_id: str, summary: DatasetSummary = DATA) -> None:
         with self.context.database.session() as session:
@@ -98,10 +103,12 @@ class Worker:
         with self.context.database.session() as session:
             events.append(session, job_id, kind, data)
 
-    def level(self, job_id: str, level: int, *, chosen: bool = False) -> None:
+    def level(
+        self, job_id: str, level: int, *, chosen: bool = False, figures: Figures | None = None
+    ) -> None:
         with self.context.database.session() as session:
             job = session.get_one(JobTable, job_id)
-            figures = Figures(metric=0.9, parameters=67 - level, size_bytes=1000)
+            figures = figures or Figures(metric=0.9, parameters=67 - level, size_bytes=1000)
             session.add(
                 JobLevelTable(
                     job_id=job_id,
