@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.layers.convolutional.base_conv import BaseConv
+from keras.src.layers.convolutional.base_depthwise_conv import BaseDepthwiseConv
 
 from worker.engine.training.feed import Feed, Piece
 from worker.engine.training.loop import LONGEST_CALL, Loop
@@ -19,7 +22,7 @@ from worker.engine.training.plan import LoopChoice, LoopKind
 SHORT = 64
 # A step this long is arithmetic, not overhead: XLA has nothing left to save on it.
 LONG_MILLISECONDS = 50.0
-# Only a clear win moves the choice away from the plain graph, so that runs repeat.
+# Only a clear win moves the choice away from the expected one: near a tie, runs must repeat.
 CLEAR_WIN = 1.2
 _ROUNDS = 3
 _ROUND_SECONDS = 0.2
@@ -59,11 +62,26 @@ def _measured(loop: Loop, piece: Piece, available: int) -> LoopChoice:
         for kind in kinds:
             count = int(np.clip(_ROUND_SECONDS / best[kind], 1, min(available, LONGEST_CALL)))
             best[kind] = min(best[kind], _seconds(loop, kind, piece, count) / count)
-    gain = best["graph"] / best["xla"]
     milliseconds = {kind: round(seconds * 1000, 4) for kind, seconds in best.items()}
-    if gain > CLEAR_WIN:
-        return LoopChoice("xla", f"XLA was {gain:.1f} times as fast", milliseconds)
-    return LoopChoice("graph", f"XLA was {gain:.2f} times as fast: no clear win", milliseconds)
+    return decided(expected(loop.step.model), milliseconds)
+
+
+def expected(model: keras.Model) -> LoopKind:
+    """What usually wins here: XLA, but not for convolutions and recurrent layers on a CPU."""
+    if tf.config.list_physical_devices("GPU"):
+        return "xla"
+    slow = (keras.layers.RNN, BaseConv, BaseDepthwiseConv)
+    return "graph" if any(isinstance(y, slow) for y in model._flatten_layers()) else "xla"
+
+
+def decided(usual: LoopKind, milliseconds: dict[str, float]) -> LoopChoice:
+    """The usual loop, unless the other one is clearly faster."""
+    other: LoopKind = "graph" if usual == "xla" else "xla"
+    gain = milliseconds[usual] / milliseconds[other]
+    chosen = other if gain > CLEAR_WIN else usual
+    times = gain if chosen == other else 1 / gain
+    rival = other if chosen == usual else usual
+    return LoopChoice(chosen, f"{chosen} took {1 / times:.2f} of the time of {rival}", milliseconds)
 
 
 def _seconds(loop: Loop, kind: LoopKind, piece: Piece, steps: int) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,6 +13,10 @@ import tensorflow as tf
 
 from worker.engine.calling import Scale, Split, flat_inputs, pack_inputs, scaled
 from worker.engine.training.state import generators
+
+# Compiled calls by model; few, since each keeps its model alive.
+_COMPILED: OrderedDict[int, tuple[Any, Callable[[Any], Any]]] = OrderedDict()
+_KEPT = 4
 
 
 def recalibrate(
@@ -55,24 +62,29 @@ def normalizations(model: keras.Model) -> list[Any]:
     ]
 
 
-class _measuring:  # noqa: N801 - a context manager
-    """Within it a training call leaves the batch's own statistics as the moving ones."""
-
-    def __init__(self, model: keras.Model, layers: list[Any]) -> None:
-        self._model, self._layers = model, layers
-
-    def __enter__(self) -> Any:
-        self._momenta = [layer.momentum for layer in self._layers]
-        touched = {id(s) for y in self._layers for s in (y.moving_mean, y.moving_variance)}
-        others = [v for v in self._model.non_trainable_variables if id(v) not in touched]
-        self._others = [(v, v.numpy()) for v in [*others, *generators(self._model).values()]]
-        for layer in self._layers:
-            layer.momentum = 0.0
-        # Traced here and dropped: the momentum is a constant of the graph.
-        return tf.function(lambda x: self._model(x, training=True))
-
-    def __exit__(self, *_: object) -> None:
-        for layer, momentum in zip(self._layers, self._momenta, strict=True):
+@contextmanager
+def _measuring(model: keras.Model, layers: list[Any]) -> Iterator[Callable[[Any], Any]]:
+    """A training call that leaves the batch's own statistics as the moving ones, no more."""
+    touched = {id(s) for layer in layers for s in (layer.moving_mean, layer.moving_variance)}
+    others = [v for v in model.non_trainable_variables if id(v) not in touched]
+    before = [(v, v.numpy()) for v in [*others, *generators(model).values()]]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield _compiled(model)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        for variable, value in self._others:
+        for variable, value in before:
             variable.assign(value)
+
+
+def _compiled(model: keras.Model) -> Callable[[Any], Any]:
+    """The call, traced while the momentum, a constant of the graph, is 0."""
+    if id(model) not in _COMPILED:
+        _COMPILED[id(model)] = (model, tf.function(lambda x: model(x, training=True)))
+        while len(_COMPILED) > _KEPT:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(id(model))
+    return _COMPILED[id(model)][1]

@@ -178,17 +178,19 @@ class _Run:
 
     def epochs(self) -> None:
         """Train until the last step, or until patience is over."""
-        while self.step < self.steps:
+        while self.step < self.steps and not self._is_over():
             epoch, within = divmod(self.step, self.feed.steps_per_epoch)
             if within == 0:
                 self.total, self.good = 0.0, self._moment()
-            if not self._train_epoch(epoch, within):
-                continue
-            self._end_epoch(epoch)
-            if self.plan.early_stopping and self.judge.has_examples and self.patience.is_over:
-                waited = self.plan.patience
-                self.stopped_why = f"no gain on validation for {waited} epochs"
-                return
+            if self._train_epoch(epoch, within):
+                self._end_epoch(epoch)
+                self._after_call(epoch)
+
+    def _is_over(self) -> bool:
+        over = self.plan.early_stopping and self.judge.has_examples and self.patience.is_over
+        if over:
+            self.stopped_why = f"no gain on validation for {self.plan.patience} epochs"
+        return over
 
     def _train_epoch(self, epoch: int, within: int) -> bool:
         """Train the rest of an epoch; False where it diverged and was taken back."""
@@ -216,7 +218,11 @@ class _Run:
                     if not np.isfinite(self.total):
                         self._halve()
                         return False
-                    self._after_call(epoch)
+                    self._snapshot_if_due()
+                    # The last call of an epoch is reported once the epoch is judged: a checkpoint
+                    # never stands between the two.
+                    if self.step < epoch * self.feed.steps_per_epoch + end:
+                        self._after_call(epoch)
         if not self._is_finite():
             self._halve()
             return False
@@ -234,7 +240,6 @@ class _Run:
         return max(1, min(steps, wanted, LONGEST_CALL)), self.feed.batch
 
     def _after_call(self, epoch: int) -> None:
-        self._snapshot_if_due()
         done = self.step - epoch * self.feed.steps_per_epoch
         progress = Progress(
             step=self.step,
