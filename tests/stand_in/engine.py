@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import (
     CheckpointEvent,
@@ -31,7 +32,8 @@ from prunery.specs.events import (
     StageEvent,
     dump,
 )
-from prunery.specs.job import EngineSpec, Figures
+from prunery.specs.job import EngineSpec, Figures, ModelInspection
+from prunery.specs.models import ModelSummary, Prunability
 
 asked: set[str] = set()
 
@@ -50,6 +52,9 @@ def main(arguments: list[str]) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, _finish)
     say(StageEvent(stage="checking"))
+    if spec.kind.startswith("inspect"):
+        _inspect(spec, say)
+        return
     if play.get("crash"):
         sys.exit(3)
     if code := play.get("problem"):
@@ -57,6 +62,32 @@ def main(arguments: list[str]) -> None:
         sys.exit(1)
     _climb(spec, play, say)
     _finish_files(spec, play, say)
+
+
+def _inspect(spec: EngineSpec, say: Any) -> None:
+    """Judge an upload by its content: "bad" is refused, "crash" kills, "slow" never ends."""
+    path = spec.model or spec.dataset
+    assert path is not None
+    content = path.read_text()
+    if content == "bad":
+        say(ProblemEvent(problem=PruneryError("dataset_invalid", "As ordered.").problem()))
+        sys.exit(1)
+    if content == "crash":
+        os.abort()
+    if content == "slow":
+        time.sleep(60)
+    if content == "nonsense":
+        say(DoneEvent(result={"summary": 3}))
+        return
+    if spec.kind == "inspect_dataset":
+        summary: Any = DatasetSummary(format="npz", arrays=(), examples={"train": 3})
+        say(DoneEvent(result={"summary": summary.model_dump(mode="json")}))
+    else:
+        summary = ModelSummary(
+            name="net", format="keras", inputs=(), outputs=(), layers=1, parameters=7
+        )
+        found = ModelInspection(summary=summary, prunability=Prunability())
+        say(DoneEvent(result=found.model_dump(mode="json")))
 
 
 def _finish(_number: int, _frame: FrameType | None) -> None:
