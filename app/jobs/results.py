@@ -88,7 +88,7 @@ def show_report(request: Request, ctx: Ctx, caller: Caller, job_id: str) -> Resp
     """The report: JSON, or the page where Accept prefers text/html."""
     if prefers_html(request.headers.get("accept", "")):
         return _report_page(request, ctx, caller, job_id)
-    content = _stored(ctx, caller, job_id, "report.json")
+    content = stored(ctx, caller, job_id, "report.json")
     headers = {"ETag": etags.of(content), "Vary": "Accept"}
     if etags.matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -111,7 +111,7 @@ def prefers_html(accept: str) -> bool:
 
 
 def _report_page(request: Request, ctx: Context, caller: Identity, job_id: str) -> Response:
-    content = _stored(ctx, caller, job_id, "report.html")
+    content = stored(ctx, caller, job_id, "report.html")
     headers = {
         "ETag": etags.of(content),
         "Vary": "Accept",
@@ -134,7 +134,7 @@ def report_policy(content: bytes) -> str:
     )
 
 
-def _stored(ctx: Context, caller: Identity, job_id: str, name: str) -> bytes:
+def stored(ctx: Context, caller: Identity, job_id: str, name: str) -> bytes:
     """A small file of a job. Raises as `_artifact`."""
     _, artifact = _artifact(ctx, caller, job_id, name)
     try:

@@ -106,6 +106,38 @@ def comparison(**changed: Any) -> Comparison:
     return Comparison(**{**values, **changed})
 
 
+def fresh_won() -> Report:
+    """A freshly initialised small net did as well as the pruned one, and is handed over."""
+    verdict = Verdict(
+        outcome="smaller",
+        sentence="A fresh small net did as well.",
+        shipped="fresh_small",
+        winning_ticket=False,
+        ticket_margin=Interval(value=-0.001, low=-0.008, high=0.006),
+    )
+    warnings = ("Layer dense_1 was left with 3 of 150 units.",)
+    return report(verdict=verdict, warnings=warnings)
+
+
+def nothing_within() -> Report:
+    """Every smaller size lost too much: the dense model comes back."""
+    steep = levels((0.889, 0.871, 0.86, 0.84), chosen=0)
+    return report(
+        verdict=Verdict(outcome="nothing_within", sentence="Nothing fits.", shipped="dense"),
+        compact=figures(0.8871),
+        levels=steep,
+        chosen_level=0,
+        controls=(),
+        comparison=comparison(
+            difference=Interval(value=0.0, low=0.0, high=0.0),
+            only_dense_right=0,
+            only_compact_right=0,
+            per_class=(),
+            confusion_change=None,
+        ),
+    )
+
+
 def report(**changed: Any) -> Report:
     """A finished job: 4.7 times smaller, a winning ticket."""
     chosen_scale = 0.8**7

@@ -1,0 +1,1 @@
+"""Pages for people: complete without JavaScript, in English and Russian."""

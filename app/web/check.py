@@ -1,0 +1,156 @@
+"""What we found in both files, what can be removed, and the button that starts the job."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.caller import Identity
+from app.context import Context, Ctx
+from app.core.tables import DatasetTable, ModelTable
+from app.http.request_id import request_id_of
+from app.jobs import creation
+from app.uploads import endpoints as uploads
+from app.uploads import service
+from app.uploads.kinds import DATASET, MODEL, UploadTable
+from app.web import language, page
+from app.web.answers import Answers
+from app.web.home import KINDS, start_job
+from app.web.problems import Finding, findings
+from app.web.visitor import Visitor
+from prunery.reports.language import Language
+from prunery.specs import presets
+from prunery.specs.errors import PruneryError
+from prunery.specs.job import DatasetView, JobRequest, ModelView
+from prunery.specs.models import Prunability
+
+router = APIRouter(include_in_schema=False)
+WAIT_SECONDS = 8.0
+REFRESH_SECONDS = 3
+TYPICAL_ERROR = 0.1
+TEST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Found:
+    """Both files as far as they are known, and what speaks against starting."""
+
+    model: ModelView
+    dataset: DatasetView
+    prunability: Prunability | None
+    wrong: tuple[Finding, ...]
+
+    @property
+    def is_checking(self) -> bool:
+        return "checking" in (self.model.status, self.dataset.status)
+
+    @property
+    def can_start(self) -> bool:
+        return self.model.status == self.dataset.status == "ready" and not self.wrong
+
+    @property
+    def test_examples(self) -> int:
+        """How many examples the test will have."""
+        if self.dataset.summary is None:
+            return 0
+        given = self.dataset.summary.examples
+        if "test" in given:
+            return given["test"]
+        return math.floor(sum(given.values()) * TEST_SHARE)
+
+    @property
+    def shows_above(self) -> float:
+        """The smallest change that so many examples can show, at one mistake in ten."""
+        share = TYPICAL_ERROR * (1 - TYPICAL_ERROR) / max(self.test_examples, 1)
+        return 1.96 * math.sqrt(share)
+
+
+@router.get("/check")
+async def show_check(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
+    """Wait a little for the sandbox, then say what is known so far. Starts nothing."""
+    answers = Answers.read(dict(request.query_params))
+    for kind in KINDS:
+        await uploads.settled(ctx, visitor, kind, getattr(answers, kind.name), WAIT_SECONDS)
+    return await run_in_threadpool(_draw, request, ctx, visitor, answers, ())
+
+
+@router.post("/jobs")
+async def start(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
+    """Queue the job; what forbids it is shown on the check page."""
+    async with request.form(max_files=0, max_fields=60) as sent:
+        answers = Answers.read({key: str(value) for key, value in sent.items()})
+    return await run_in_threadpool(_start, request, ctx, visitor, answers)
+
+
+def _start(request: Request, ctx: Context, visitor: Identity, answers: Answers) -> Response:
+    asked = JobRequest(
+        model=answers.model,
+        dataset=answers.dataset or None,
+        name=answers.name or None,
+        recipe=answers.recipe(),
+    )
+    try:
+        row = start_job(ctx, visitor, asked, request_id_of(request.scope))
+    except PruneryError as error:
+        if error.code == "not_found":
+            raise
+        wrong = tuple(findings(error, language.of(request)))
+        return _draw(request, ctx, visitor, answers, wrong, status=error.status)
+    return RedirectResponse(f"/jobs/{row.id}", 303)
+
+
+def _draw(
+    request: Request,
+    ctx: Context,
+    visitor: Identity,
+    answers: Answers,
+    wrong: tuple[Finding, ...],
+    status: int = 200,
+) -> Response:
+    found = _look(request, ctx, visitor, answers, wrong)
+    context: dict[str, Any] = {"answers": answers, "found": found}
+    response = page.answer(request, "check.html", context, status=status)
+    if found.is_checking:
+        response.headers["Refresh"] = str(REFRESH_SECONDS)
+    return response
+
+
+def _look(
+    request: Request,
+    ctx: Context,
+    visitor: Identity,
+    answers: Answers,
+    wrong: tuple[Finding, ...],
+) -> Found:
+    words = language.of(request)
+    with ctx.database.reading() as session:
+        find = functools.partial(service.find, session, visitor.owner_id)
+        rows = find(MODEL, answers.model), find(DATASET, answers.dataset)
+        model, dataset = (service.view(row) for row in rows)
+        prunability = None
+        if model.status == "ready":
+            prunability = service.prunability(session, visitor.owner_id, answers.model)
+    assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
+    assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
+    said = wrong or tuple(_judge(rows, answers, words))
+    return Found(model, dataset, prunability, said)
+
+
+def _judge(
+    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language
+) -> list[Finding]:
+    """What would forbid the job, before anybody asks for it."""
+    model, dataset = rows
+    try:
+        recipe = presets.resolve(answers.recipe())
+        if model.status == dataset.status == "ready":
+            creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
+    except PruneryError as error:
+        return findings(error, words)
+    return []

@@ -1,0 +1,96 @@
+"""What a finished job hands over: files and whom each is for, the code that uses them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.jobs.results import saved_as
+from prunery.reports.language import Language
+from prunery.reports.numbers import Numbers
+from prunery.specs.job import ArtifactView, JobView, ModelView, Status
+from prunery.specs.models import TensorInfo
+from prunery.specs.report import Report
+
+
+@dataclass(frozen=True)
+class File:
+    """One row: `name` is how it is saved, `whom` says in words what it is good for."""
+
+    url: str
+    name: str
+    size_bytes: int
+    whom: str
+
+
+def files(job: JobView, language: Language) -> tuple[File, ...]:
+    """Every file for people, the one to start with first; levels stay in the archive."""
+    say = language.gettext
+    whom = {
+        "model.keras": say("The same kind of file you gave us. Start with this one."),
+        "report.html": say("The report in English, to keep or to print. Opens without a network."),
+        "all.zip": say("Everything in one archive, every size included."),
+        "masked.keras": say("For checking: your network at full size, the removed parts zero."),
+        "certificate.json": say("For checking: the proof that both compute the same."),
+        "ticket.npz": say("For researchers: the mask and the rewound weights."),
+        "report.json": say("For programs: every figure of the report."),
+    }
+    there = {artifact.name: artifact for artifact in job.artifacts}
+    return tuple(_file(job, there[name], words) for name, words in whom.items() if name in there)
+
+
+def main_file(job: JobView) -> File | None:
+    """The compact model."""
+    found = next((one for one in job.artifacts if one.name == "model.keras"), None)
+    return None if found is None else _file(job, found, "")
+
+
+def _file(job: JobView, artifact: ArtifactView, whom: str) -> File:
+    url = f"/jobs/{job.id}/files/{artifact.name}"
+    return File(url, saved_as(job.name, artifact.name), artifact.size_bytes, whom)
+
+
+def usage(job: JobView, report: Report, model: ModelView | None) -> str:
+    """Python that loads the file and asks it something."""
+    name = saved_as(job.name, "model.keras")
+    inputs = model.summary.inputs if model is not None and model.summary is not None else ()
+    comment = f"  # {_shapes(inputs)}{_scale(report.data.scale)}" if inputs else ""
+    return (
+        "import keras\n\n"
+        f"model = keras.saving.load_model({_literal(name)})\n"
+        f"answers = model.predict(examples){comment}"
+    )
+
+
+def _shapes(inputs: tuple[TensorInfo, ...]) -> str:
+    def one(tensor: TensorInfo) -> str:
+        return " x ".join("any" if size is None else str(size) for size in tensor.shape) or "1"
+
+    if len(inputs) == 1:
+        return one(inputs[0])
+    return ", ".join(f"{re.sub(r'[^ -~]', '?', tensor.name)}: {one(tensor)}" for tensor in inputs)
+
+
+def _scale(scale: str | None) -> str:
+    ranges = {"0..1": ", from 0 to 1", "-1..1": ", from -1 to 1"}
+    return ranges.get(scale or "", "")
+
+
+def _literal(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def in_short(job: JobView, language: Language) -> str:
+    """A job in the list: how it stands, in a few words."""
+    say = language.gettext
+    if job.status == Status.RUNNING:
+        return say("Running, %(percent)s done", percent=Numbers(language).percent(job.progress, 0))
+    return {
+        Status.QUEUED: say("Waiting"),
+        Status.PAUSED: say("Paused"),
+        Status.CANCELLING: say("Stopping"),
+        Status.SUCCEEDED: say("Done"),
+        Status.FAILED: say("Did not work"),
+        Status.CANCELLED: say("Cancelled"),
+        Status.EXPIRED: say("Waited too long"),
+    }[job.status]

@@ -1,0 +1,40 @@
+"""Errors as a person reads them: titles in their language, details as the server wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import Request
+from starlette.responses import Response
+
+from app.web import page
+from app.web.answers import field_of
+from prunery.reports.language import Language
+from prunery.specs.errors import Problem, PruneryError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of an error summary: the field it leads to, and what to mend."""
+
+    field: str
+    message: str
+    hint: str = ""
+
+
+def error_page(request: Request, problem: Problem) -> Response:
+    """The page for a refused request; 401 asks for the key."""
+    if problem.status == 401:
+        context = {"next": request.url.path, "wrong": False}
+        return page.answer(request, "signin.html", context, status=401)
+    context = {"problem": problem, "address": quote(request.url.path[:200])}
+    return page.answer(request, "error.html", context, status=problem.status)
+
+
+def findings(error: PruneryError, language: Language, field: str | None = None) -> list[Finding]:
+    """Every finding of an error with the field it is about; `field` where the error names none."""
+    hint = language.gettext(error.hint)
+    if not error.errors:
+        return [Finding(field or "preset", error.detail, hint)]
+    return [Finding(field or field_of(one), one.message, "") for one in error.errors]

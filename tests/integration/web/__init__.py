@@ -1,0 +1,1 @@
+"""Pages, over the test client and in a real browser."""
