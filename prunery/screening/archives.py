@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from prunery.specs.errors import PruneryError
 
@@ -68,12 +68,10 @@ class Archive:
     def data_offset(self, name: str) -> int:
         """Where a member's data begin in the archive (for stored members: the content itself)."""
         info = self.members[name]
-        stream = self._zip.fp
-        if stream is None:
-            raise ValueError("the archive is closed")
+        stream = cast("IO[bytes]", self._zip.fp)
         stream.seek(info.header_offset)
-        name_size, extra_size = LOCAL.unpack(stream.read(LOCAL.size))[-2:]
-        return int(info.header_offset + LOCAL.size + name_size + extra_size)
+        lengths: tuple[int, ...] = LOCAL.unpack(stream.read(LOCAL.size))[-2:]
+        return int(info.header_offset) + LOCAL.size + sum(lengths)
 
     def extract(self, name: str, target: Path) -> Path:
         """Copy a member to `target`, a path of our own choosing, never the member's."""
@@ -214,7 +212,9 @@ def _member_end(stream: IO[bytes], info: zipfile.ZipInfo) -> int:
     raw = stream.read(LOCAL.size)
     if len(raw) < LOCAL.size:
         raise PruneryError("archive_invalid", "The archive was cut.")
-    signature, _, flags, method, _, _, crc, packed, size, name_size, extra_size = LOCAL.unpack(raw)
+    signature, *numbers = LOCAL.unpack(raw)
+    lengths: list[int] = numbers[-2:]
+    _, flags, method, _, _, crc, packed, size, name_size, extra_size = numbers
     name = stream.read(name_size)
     extra = stream.read(extra_size)
     streamed = bool(flags & 0x8)
@@ -233,7 +233,7 @@ def _member_end(stream: IO[bytes], info: zipfile.ZipInfo) -> int:
             "archive_invalid",
             f"The header of {info.filename[:120]!r} disagrees with the directory.",
         )
-    end = info.header_offset + LOCAL.size + name_size + extra_size + info.compress_size
+    end = info.header_offset + LOCAL.size + sum(lengths) + info.compress_size
     return end + (_descriptor_size(stream, end, info) if streamed else 0)
 
 

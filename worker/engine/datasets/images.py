@@ -17,7 +17,7 @@ from prunery.screening.archives import Archive
 from prunery.specs.errors import PruneryError
 from worker.engine.datasets.labels import mismatch
 from worker.engine.datasets.pixels import CHANNELS
-from worker.engine.datasets.source import Source
+from worker.engine.datasets.raw import Source
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_PIXELS = 25_000_000

@@ -15,9 +15,9 @@ from prunery.specs.job import EngineLimits
 from worker.engine.datasets import finite
 from worker.engine.datasets import source as sources
 from worker.engine.datasets.labels import MAX_NAMED_CLASSES
+from worker.engine.datasets.raw import Source
 from worker.engine.datasets.roles import _TARGETS
 from worker.engine.datasets.scaling import chunks
-from worker.engine.datasets.source import Source
 
 Kind = Literal["integers", "strings", "one_hot", "multi_label", "values", "per_position", "none"]
 

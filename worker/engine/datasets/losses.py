@@ -6,7 +6,7 @@ from __future__ import annotations
 def of_output(loss: str, name: str, index: int) -> str:
     """The loss of one output, in lower case without underscores.
 
-    `loss` is a single name, or several as `CompileInfo` spells them: `a: mse, b: mae` or `mse, mae`.
+    `loss` is a single name, or several as `CompileInfo` has them: `a: mse, b: mae` or `mse, mae`.
     """
     parts = [part.strip() for part in loss.split(",") if part.strip()]
     named = dict(part.split(": ", 1) for part in parts if ": " in part)

@@ -26,7 +26,7 @@ from worker.engine.datasets import source as sources
 from worker.engine.datasets.canonical import Column, Group
 from worker.engine.datasets.dataset import Dataset
 from worker.engine.datasets.pixels import image_settings, looks_like_pixels
-from worker.engine.datasets.source import Source
+from worker.engine.datasets.raw import Source, refuse_texts
 
 
 def prepare(
@@ -123,7 +123,7 @@ class _Preparation:
             for tensor in self.model.inputs:
                 array = arrays[tensor.name]
                 if array.dtype.kind == "U":
-                    raise sources.refuse_texts(tensor.name)
+                    raise refuse_texts(tensor.name)
                 arrays[tensor.name], note = shapes.fit(tensor.name, array, tensor.shape)
                 if note:
                     self.notes.append(note)

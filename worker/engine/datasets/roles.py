@@ -10,7 +10,7 @@ import numpy as np
 from prunery.screening.splits import Split, base_and_split
 from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.models import ModelSummary, TensorInfo
-from worker.engine.datasets.source import Source
+from worker.engine.datasets.raw import Source
 
 _TARGETS = ("y", "label", "labels", "target", "targets", "class", "classes", "mask", "masks")
 _INPUTS = ("x", "data", "input", "inputs", "image", "images", "features", "feature")

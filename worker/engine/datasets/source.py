@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +11,11 @@ import numpy as np
 from prunery.screening import array_archives, arrays, datasets
 from prunery.screening.archives import Archive, open_archive
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
+from worker.engine.datasets import images, tables
+from worker.engine.datasets.raw import Source
 
 _CHUNK = 1 << 20
-
-
-@dataclass
-class Source:
-    """Arrays by the name they were given (`x_train`, `image_test`, ...).
-
-    `classes` are set where the file names classes itself (folders of images); `columns` are a
-    table's feature columns, in the order of the columns of `x`.
-    """
-
-    format: datasets.Format
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    classes: tuple[str, ...] | None = None
-    columns: tuple[str, ...] | None = None
-    label_name: str = "y"
-    resize: str | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def read(
@@ -49,13 +32,9 @@ def read(
     """
     form = datasets.screen_dataset(path, filename, limits)
     if form == "csv":
-        from worker.engine.datasets import tables  # each format costs only those who use it
-
         return tables.read(path, options, folder)
     with open_archive(path, datasets.bounds(limits)) as archive:
         if form == "image_folders":
-            from worker.engine.datasets import images
-
             return images.read(archive, folder, **image_settings)
         return Source(form, read_arrays(archive, path, folder))
 
@@ -99,12 +78,3 @@ def sha256(path: Path) -> str:
     """Checksum of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def refuse_texts(name: str) -> PruneryError:
-    """The error for an input of texts."""
-    return PruneryError(
-        "dataset_dtype_unsupported",
-        f"{name[:80]!r} holds texts; only labels may be texts.",
-        hint="Turn texts into numbers (tokens, categories) before uploading.",
-    )

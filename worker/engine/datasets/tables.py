@@ -10,7 +10,7 @@ import numpy as np
 from prunery.screening import tables as screening
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError
-from worker.engine.datasets.source import Source
+from worker.engine.datasets.raw import Source
 
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "category", "outcome")
 ROWS = 4_096

@@ -74,6 +74,9 @@ def _dataset(bench: Bench) -> Dataset:
         recipe.data,
         cache_dir=spec.cache_dir,
         work_dir=bench.folder("data"),
+        loss=None if recipe.training.loss == "auto" else recipe.training.loss,
+        labels_needed=False,
+        limits=spec.limits,
     )
     for note in dataset.notes:
         bench.reporter.warn("data", note)

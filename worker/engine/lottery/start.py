@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from prunery.specs.report import Interval
 from worker.engine import evaluation
+from worker.engine.datasets import Dataset, Split
+from worker.engine.loading.trained import Detection, detect
 from worker.engine.lottery.bench import Bench
-
-EXAMPLES = 2_000
-USUAL = ("none", "0..1", "-1..1")
 
 
 def settle_start(bench: Bench) -> None:
@@ -25,62 +23,41 @@ def settle_start(bench: Bench) -> None:
         _scale(bench, _usual_scale(bench))
         bench.trained = True
         return
-    found = _measure(bench) if asked in ("auto", "trained") and bench.metric else {}
-    best = _best(bench, found)
+    found = _detect(bench) if asked in ("auto", "trained") and bench.metric else None
+    best = found.scale if found is not None else None
     if asked == "trained" or (asked == "auto" and best is not None):
         bench.trained = bench.spec.initial_model is None or asked == "trained"
         _scale(bench, best or _usual_scale(bench))
-        if asked == "auto":
-            bench.reporter.decide("start", "trained", _said(bench, found, best))
+        if asked == "auto" and found is not None:
+            bench.reporter.decide("start", "trained", found.why)
         return
     bench.trained = False
     _scale(bench, _usual_scale(bench))
     if asked == "auto":
-        why = _said(bench, found, None) or "There are no labels to measure it by."
+        why = found.why if found is not None else "There are no labels to measure it by."
         bench.reporter.decide("start", "untrained", why)
 
 
-def _measure(bench: Bench) -> dict[str, tuple[float, float]]:
-    """For every usual scaling: the metric on training labels, and the near end of its interval."""
+def _detect(bench: Bench) -> Detection:
+    """Measure the upload on training labels under the usual scalings, or the one asked for."""
     assert bench.dataset is not None
-    assert bench.metric is not None
-    split = bench.dataset.train
-    some = np.sort(np.random.default_rng(0).permutation(len(split))[:EXAMPLES])
-    part = split.take(some)
-    asked = bench.recipe.data.scale
-    scales = (asked,) if asked != "auto" else USUAL if _looks_like_pixels(bench) else ("none",)
-    result = {}
-    for name in scales:
-        outputs = evaluation.predict(bench.model, part, bench.dataset.with_scale(name).scale)
-        found = evaluation.interval(bench.metric, part.y, outputs, 0)
-        near = found.low if bench.metric.higher_is_better else found.high
-        result[name] = (found.value, near)
-    bench.facts["baseline"] = evaluation.baseline(bench.metric, part.y)
-    return result
-
-
-def _best(bench: Bench, found: dict[str, tuple[float, float]]) -> str | None:
-    """The scaling under which the upload clears what the labels alone would give, if any."""
     metric = bench.metric
-    if metric is None or not found:
-        return None
-    level = bench.facts["baseline"]
-    clear = {name: value for name, (value, near) in found.items() if metric.better(near, level)}
-    if not clear:
-        return None
-    sign = 1 if metric.higher_is_better else -1
-    return max(clear, key=lambda name: sign * clear[name])
+    assert metric is not None
+    asked = bench.recipe.data.scale
 
+    def evaluate(split: Split, dataset: Dataset) -> Interval:
+        outputs = evaluation.predict(bench.model, split, dataset.scale)
+        return evaluation.interval(metric, split.y, outputs, 0)
 
-def _said(bench: Bench, found: dict[str, tuple[float, float]], best: str | None) -> str:
-    if not found or bench.metric is None:
-        return ""
-    tried = ", ".join(f"{value:.3g} with scale {name}" for name, (value, _) in found.items())
-    level = bench.facts["baseline"]
-    verdict = f"clears it with {best}" if best else "is no better than that"
-    return (
-        f"{bench.metric.name} on training labels: {tried}; knowing only the labels gives "
-        f"{level:.3g}. The upload {verdict}."
+    optimizer = getattr(bench.model, "optimizer", None)
+    steps = int(optimizer.iterations) if bench.loaded.optimizer_state and optimizer else 0
+    return detect(
+        evaluate,
+        bench.dataset,
+        baseline=evaluation.baseline(metric, bench.dataset.train.y),
+        higher_is_better=metric.higher_is_better,
+        steps=steps,
+        scales=None if asked == "auto" else (asked,),
     )
 
 

@@ -1,0 +1,192 @@
+"""Do this model, this dataset and this recipe go together? Judged at job creation, before queueing.
+
+Only what is certain is refused here; the engine judges again with the arrays before its eyes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
+from prunery.specs.errors import FieldError
+from prunery.specs.models import ModelSummary, TensorInfo
+from prunery.specs.recipe import Recipe
+
+Shape = tuple[int | None, ...]
+_X = ("x", "data", "input", "inputs", "image", "images", "features")
+_NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
+
+
+def match(model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe) -> list[FieldError]:
+    """Every finding, as pointers into the body of POST /v1/jobs."""
+    found = list(_layers(model, recipe))
+    if dataset is None:
+        if recipe.training.epochs:
+            found.append(
+                FieldError(pointer="/dataset", message="Needed unless recipe.training.epochs is 0.")
+            )
+        return found
+    arrays = {info.name: info for info in dataset.arrays if info.split in ("train", "all")}
+    for tensor in model.inputs:
+        found.extend(_input(tensor, arrays, model, dataset))
+    if len(model.outputs) == 1:
+        found.extend(_output(model, arrays, dataset, recipe))
+    return found
+
+
+def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
+    """Layer paths in the recipe must be the model's."""
+    if not model.layer_paths:
+        return
+    known = set(model.layer_paths)
+    for index, path in enumerate(recipe.protect):
+        if path not in known:
+            yield FieldError(pointer=f"/recipe/protect/{index}", message=_no_layer(path, model))
+    for path in recipe.layer_fractions:
+        if path not in known:
+            escaped = path.replace("~", "~0").replace("/", "~1")
+            yield FieldError(
+                pointer=f"/recipe/layer_fractions/{escaped}", message=_no_layer(path, model)
+            )
+
+
+def _no_layer(path: str, model: ModelSummary) -> str:
+    last = path.rsplit("/", 1)[-1]
+    like = [known for known in model.layer_paths if known.rsplit("/", 1)[-1] == last]
+    some = ", ".join((like or model.layer_paths)[:8])
+    return f"The model has no layer {path[:80]!r}; it has, for example: {some[:300]}."
+
+
+def _input(
+    tensor: TensorInfo,
+    arrays: dict[str, ArrayInfo],
+    model: ModelSummary,
+    dataset: DatasetSummary,
+) -> Iterator[FieldError]:
+    info = arrays.get(tensor.name)
+    if info is None and len(model.inputs) == 1:
+        info = next((arrays[name] for name in _X if name in arrays), None)
+    if info is None:
+        return
+    found = info.shape[1:]
+    if info.dtype == "string":
+        message = "holds texts: turn them into numbers before uploading."
+        yield FieldError(pointer=f"/dataset/{info.name}", message=message)
+    elif dataset.format == "image_folders":
+        if len(tensor.shape) not in (2, 3):
+            message = f"The model takes examples of shape {_text(tensor.shape)}, not images."
+            yield FieldError(pointer="/dataset", message=message)
+    elif not (_same(found, tensor.shape) or _up_to_ones(found, tensor.shape)):
+        message = f"expected examples of shape {_text(tensor.shape)}, found {_text(found)}"
+        yield FieldError(
+            pointer=f"/dataset/{info.name}", message=message + _mend(found, tensor.shape)
+        )
+
+
+def _output(
+    model: ModelSummary,
+    arrays: dict[str, ArrayInfo],
+    dataset: DatasetSummary,
+    recipe: Recipe,
+) -> Iterator[FieldError]:
+    tensor = model.outputs[0]
+    label = next((info for info in dataset.labels if info.array == tensor.name), None)
+    if label is None and len(dataset.labels) == 1:
+        label = dataset.labels[0]
+    if label is None:
+        reproduces = len(model.inputs) == 1 and model.inputs[0].shape == tensor.shape
+        if recipe.training.epochs and len(arrays) <= len(model.inputs) and not reproduces:
+            message = f"expected labels for the output {tensor.name!r}: an array y; found none"
+            yield FieldError(pointer="/dataset/y", message=message)
+        return
+    if len(tensor.shape) != 1 or tensor.shape[0] is None:
+        return
+    yield from _classes(tensor, label, tensor.shape[0])
+    yield from _wide(tensor, label, arrays, tensor.shape[0])
+    yield from _loss(label, tensor.shape[0], recipe)
+
+
+def _classes(tensor: TensorInfo, label: LabelInfo, width: int) -> Iterator[FieldError]:
+    units = 2 if width == 1 else width
+    if label.kind == "strings":
+        count = len(label.classes or ())
+        if count > units:
+            message = f"expected at most {units} classes, found {count}"
+            yield FieldError(pointer=f"/dataset/{label.array}", message=message)
+        return
+    if label.kind != "integers" or width == 1 or label.minimum is None or label.maximum is None:
+        return
+    in_range = label.minimum >= 0 and label.maximum < units
+    if not in_range and len(label.classes or ()) != units:
+        message = (
+            f"expected labels from 0 to {units - 1} for the {units} units of {tensor.name!r}, "
+            f"found labels from {label.minimum:g} to {label.maximum:g}"
+        )
+        yield FieldError(pointer=f"/dataset/{label.array}", message=message)
+
+
+def _wide(
+    tensor: TensorInfo, label: LabelInfo, arrays: dict[str, ArrayInfo], width: int
+) -> Iterator[FieldError]:
+    info = arrays.get(label.array)
+    if label.kind not in ("one_hot", "multi_label") or info is None or len(info.shape) != 2:
+        return
+    if info.shape[1] != width:
+        message = f"expected {width} columns for {tensor.name!r}, found {info.shape[1]}"
+        yield FieldError(pointer=f"/dataset/{label.array}", message=message)
+
+
+def _loss(label: LabelInfo, width: int, recipe: Recipe) -> Iterator[FieldError]:
+    asked = recipe.training.loss
+    if asked == "auto" or not recipe.training.epochs:
+        return
+    instead = _better_loss(asked.lower(), label.kind, width)
+    if instead is not None:
+        message = f"{asked!r} does not fit these labels and {width} output units; write {instead}."
+        yield FieldError(pointer="/recipe/training/loss", message=message)
+
+
+def _better_loss(loss: str, labels: str, width: int) -> str | None:
+    """What to write instead of a loss that cannot work; None where it can."""
+    numeric = any(word in loss for word in _NUMERIC)
+    if width == 1 and "categorical" in loss:
+        return "binary_crossentropy for two classes, or mean_squared_error for numbers"
+    if width > 1 and labels in ("integers", "strings") and ("binary" in loss or numeric):
+        return "sparse_categorical_crossentropy"
+    if labels == "multi_label" and "categorical" in loss:
+        return "binary_crossentropy"
+    if labels == "strings" and numeric:
+        return "binary_crossentropy"
+    if labels == "values" and width > 1 and "sparse" in loss:
+        return "mean_squared_error"
+    return None
+
+
+def _same(found: Shape, wanted: Shape) -> bool:
+    return len(found) == len(wanted) and all(
+        want is None or size is None or size == want
+        for size, want in zip(found, wanted, strict=True)
+    )
+
+
+def _up_to_ones(found: Shape, wanted: Shape) -> bool:
+    """One axis of size 1 more or less is added or dropped by the engine."""
+    longer, shorter = (found, wanted) if len(found) > len(wanted) else (wanted, found)
+    return any(
+        size == 1 and _same(longer[:axis] + longer[axis + 1 :], shorter)
+        for axis, size in enumerate(longer)
+    )
+
+
+def _mend(found: Shape, wanted: Shape) -> str:
+    sizes, targets = [s or 1 for s in found], [s or 1 for s in wanted]
+    if None in wanted or math.prod(sizes) != math.prod(targets):
+        return ""
+    if sorted(sizes) == sorted(targets):
+        return "; the axes are in another order, transpose them"
+    return f"; x.reshape(len(x), {', '.join(map(str, wanted))}) would do"
+
+
+def _text(shape: Shape) -> str:
+    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"

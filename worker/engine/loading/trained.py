@@ -1,0 +1,104 @@
+"""Is an upload trained already, and under which scaling of its inputs?
+
+Scaling often stands outside the model: a net that expects -1..1 scores at chance when it is fed
+0..255. So "near chance" means untrained only once the usual scalings have been tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from prunery.specs.report import Interval
+from worker.engine.datasets import Dataset, Split
+from worker.engine.datasets.scaling import USUAL
+
+# A net straight from its initializer is often a little better than a constant answer, and with
+# enough examples that is beyond doubt: a trained one has come this share of the way to perfect.
+HEADWAY = 0.1
+MOST_EXAMPLES = 5_000
+
+Evaluate = Callable[[Split, Dataset], Interval]
+
+
+@dataclass(frozen=True)
+class Try:
+    """The metric on training labels under one scaling."""
+
+    scale: str
+    metric: Interval
+
+
+@dataclass(frozen=True)
+class Detection:
+    """`scale` is the best one where the net is trained, else None; `why` is one sentence."""
+
+    trained: bool
+    scale: str | None
+    tries: tuple[Try, ...]
+    why: str
+
+
+def candidates(dataset: Dataset) -> tuple[str, ...]:
+    """The scalings worth trying: all for pixels and numbers within -1..1, else none."""
+    bounded = all(low >= -1 and high <= 1 for low, high in dataset.ranges.values())
+    return USUAL if dataset.pixels or bounded else USUAL[:1]
+
+
+def detect(
+    evaluate: Evaluate,
+    dataset: Dataset,
+    *,
+    baseline: float,
+    higher_is_better: bool = True,
+    steps: int = 0,
+    scales: tuple[str, ...] | None = None,
+    seed: int = 0,
+) -> Detection:
+    """Try the usual scalings on training examples.
+
+    `evaluate(split, dataset)` measures the metric of the net on a split under `dataset.scale`;
+    `baseline` is what a constant answer scores; `steps` is how many steps the file's optimizer has
+    made, 0 where unknown: with any, clearing the baseline is enough. `scales`: only these.
+    """
+    sample = _sample(dataset, seed)
+    tries = []
+    for name in scales or candidates(dataset):
+        scaled = sample.with_scale(name)
+        tries.append(Try(name, evaluate(scaled.train, scaled)))
+    sign = 1.0 if higher_is_better else -1.0
+    best = max(tries, key=lambda one: sign * one.metric.value)
+    if _clears(best.metric, baseline, higher_is_better, 0.0 if steps else HEADWAY):
+        why = f"It scores {best.metric.value:.4g} with scaling {best.scale}, a constant answer "
+        return Detection(True, best.scale, tuple(tries), f"{why}{baseline:.4g}.")
+    why = f"It scores {best.metric.value:.4g} at best, no better than a constant answer "
+    return Detection(False, None, tuple(tries), f"{why}({baseline:.4g}) under any usual scaling.")
+
+
+def _clears(metric: Interval, baseline: float, higher_is_better: bool, headway: float) -> bool:
+    """Tell whether the whole interval lies beyond the baseline, and the value well beyond."""
+    if not all(np.isfinite([metric.value, metric.low, metric.high])):
+        return False
+    if higher_is_better:
+        room = max(0.0, 1.0 - baseline)
+        return metric.low > baseline and metric.value > baseline + headway * room
+    return metric.high < baseline and metric.value < baseline * (1.0 - headway)
+
+
+def _sample(dataset: Dataset, seed: int) -> Dataset:
+    """The dataset with a bounded number of training examples, and no other."""
+    count = len(dataset.train)
+    if count <= MOST_EXAMPLES:
+        chosen = np.arange(count)
+    else:
+        generator = np.random.default_rng(seed)
+        chosen = np.sort(generator.choice(count, MOST_EXAMPLES, replace=False))
+    return replace(
+        dataset,
+        train=dataset.train.take(chosen),
+        validation=Split(),
+        test=Split(),
+        _whole_train=None,
+    )
