@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from importlib.metadata import version
@@ -88,3 +89,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings) -> AsyncIterator[None]:
 
 
 app = create_app()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi.text(app))

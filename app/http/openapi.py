@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -48,3 +49,8 @@ def _finish(made: dict[str, Any]) -> None:
         for operation in operations.values():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = _PROBLEM
+
+
+def text(app: FastAPI) -> str:
+    """The document as docs/openapi.json holds it: `python -m app.main > docs/openapi.json`."""
+    return json.dumps(document(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -16,6 +16,7 @@ from app.jobs.repository import JobRepository
 from app.uploads import service as uploads
 from app.uploads.kinds import DATASET, MODEL, Kind, UploadTable
 from app.uploads.names import clean
+from prunery.screening import fit
 from prunery.specs import presets, rules
 from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import FieldError, PruneryError
@@ -145,18 +146,20 @@ def new_row(
 
 
 def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -> None:
-    """Raise `dataset_mismatch` with every reason why model, data and recipe do not go together."""
-    if dataset is None:
-        return
-    from prunery.screening import fit
+    """Raise with every reason why model, data and recipe do not go together.
 
-    wrong: Sequence[FieldError] = fit.match(
+    Raises: `recipe_invalid` where only the recipe is wrong, else `dataset_mismatch`.
+    """
+    wrong = fit.match(
         ModelSummary.model_validate(model.summary),
-        DatasetSummary.model_validate(dataset.summary),
+        None if dataset is None else DatasetSummary.model_validate(dataset.summary),
         recipe,
     )
     if wrong:
-        raise PruneryError("dataset_mismatch", wrong[0].message, errors=wrong)
+        of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)
+        code = "recipe_invalid" if of_recipe else "dataset_mismatch"
+        named = wrong[0].pointer.removeprefix("/").replace("/", ".")
+        raise PruneryError(code, f"{named}: {wrong[0].message}", errors=wrong)
 
 
 def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: str) -> UploadTable:
