@@ -112,8 +112,8 @@ class Metric:
 
     def _one(self, arrays: Arrays) -> np.ndarray:
         if isinstance(arrays, Mapping):
-            name = self.output if self.output in arrays else next(iter(arrays))
-            return np.asarray(arrays[name])
+            first = next(iter(arrays))
+            return np.asarray(arrays.get(self.output or first, arrays[first]))
         return np.asarray(arrays)
 
 

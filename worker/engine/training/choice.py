@@ -33,10 +33,10 @@ def choose_loop(loop: Loop, feed: Feed, steps: int, undo: Callable[[], None]) ->
 
     steps: how many the training will take.
     """
+    if steps < SHORT:
+        return LoopChoice("graph", f"{steps} steps are too few to repay compiling with XLA")
     if loop.choice is not None:
         return loop.choice
-    if steps < SHORT or feed.full_steps == 0:
-        return LoopChoice("graph", f"{steps} steps are too few to repay compiling with XLA")
     piece = next(iter(feed.pieces(0, 0)))
     try:
         loop.choice = _measured(loop, piece, min(piece.steps, feed.full_steps))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +57,7 @@ class Feed:
         row = max(1, size // self.examples)
         self._piece_steps = max(1, min(PIECE_BYTES, max(limit // 4, row)) // (row * self.batch))
 
-    def pieces(self, epoch: int, first_step: int) -> Iterator[Piece]:
+    def pieces(self, epoch: int, first_step: int) -> Generator[Piece]:
         """The rest of an epoch from `first_step` on."""
         order = self._order(epoch)
         if self.is_resident:
@@ -74,7 +74,7 @@ class Feed:
             return tf.range(self.examples, dtype=tf.int32)
         return _shuffled(self.examples, tf.constant(self.seed), tf.constant(epoch))
 
-    def _streamed(self, order: np.ndarray, first_step: int) -> Iterator[Piece]:
+    def _streamed(self, order: np.ndarray, first_step: int) -> Generator[Piece]:
         starts = list(range(first_step, self.steps_per_epoch, self._piece_steps))
         with ThreadPoolExecutor(1, thread_name_prefix="feed") as reader:
             # One ahead: the next piece is read while this one is trained on.

@@ -342,7 +342,7 @@ class _Run:
     def finish(self) -> Trained:
         """Leave the model with the weights to hand back: the best, or the last."""
         if self.best is not None:
-            self._restore(self.best)
+            restore(self.model, self.optimizer, self.best)
         elif self.steps:
             self._settle()
         state = self.best or self._state()

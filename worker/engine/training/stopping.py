@@ -23,24 +23,25 @@ class Patience:
     waited: int = 0
 
     def improves(self, epoch: int, value: float, loss: float | None) -> bool:
-        """Take in an epoch's figure and tell whether it is the best; equal figures go by loss."""
-        if self._is_better(value, loss):
-            self.value, self.loss, self.epoch, self.waited = value, loss, epoch, 0
-            return True
-        self.waited += 1
-        return False
+        """Take in an epoch's figure and tell whether it is the best.
+
+        Of equal figures the one with the lower loss is the better, but it buys no more time: a
+        net that is always right would else train for ever.
+        """
+        gains = self._gains(value)
+        self.waited = 0 if gains else self.waited + 1
+        tie = value == self.value and (loss or 0.0) < (self.loss or 0.0)
+        if gains or tie:
+            self.value, self.loss, self.epoch = value, loss, epoch
+        return gains or tie
 
     @property
     def is_over(self) -> bool:
         return self.waited >= self.patience
 
-    def _is_better(self, value: float, loss: float | None) -> bool:
-        if np.isnan(value):
-            return False
-        if self.value is None:
-            return True
-        if value == self.value:
-            return loss is not None and self.loss is not None and loss < self.loss
+    def _gains(self, value: float) -> bool:
+        if np.isnan(value) or self.value is None:
+            return not np.isnan(value)
         return value > self.value if self.higher_is_better else value < self.value
 
 
