@@ -15,6 +15,7 @@ import numpy as np
 from keras import tree
 
 from prunery.specs.errors import PruneryError
+from worker.engine.compaction.cloning import copy_assets
 from worker.engine.compaction.configuration import edited
 from worker.engine.compaction.optimizer import compile_like
 from worker.engine.compaction.slices import copy_states, copy_weights
@@ -52,6 +53,7 @@ def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
     smaller = _Builder(graph, graph.cut(kept)).model(model)
     rescaled = copy_weights(model, smaller, graph, kept, keep)
     copy_states(model, smaller)
+    copy_assets(model, smaller)
     notes = compile_like(model, smaller, keep)
     stayed = {info.layer: info.reason for info in graph.frozen}
     return Compacted(smaller, keep, rescaled, not_removed=stayed, notes=notes)

@@ -49,8 +49,6 @@ def copy_states(model: keras.Model, smaller: keras.Model) -> None:
         _flags(old, new)
         for one, other in zip(old._seed_generators, new._seed_generators, strict=False):
             other.state.assign(one.state.value)
-        if isinstance(new, keras.layers.Normalization) and new.built and new.input_mean is None:
-            new.finalize_state()
 
 
 def _flags(old: Any, new: Any) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from keras import layers
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+from keras.src.ops import numpy as numpy_ops
 
 from worker.engine.graph.flow import Axes, Call
 from worker.engine.graph.rules import (
@@ -19,6 +22,7 @@ from worker.engine.graph.rules import (
     embedding,
     merging,
     normalization,
+    operations,
     pointwise,
     recurrent,
     shaping,
@@ -47,6 +51,7 @@ WITH_WEIGHTS: dict[type, Rule] = {
     layers.GroupNormalization: normalization.group,
     layers.Normalization: normalization.preprocessing,
     layers.PReLU: pointwise.prelu,
+    LayerScale: pointwise.layer_scale,
     layers.Embedding: embedding.embedding,
     layers.ReversibleEmbedding: embedding.reversible,
     layers.EinsumDense: einsum.einsum_dense,
@@ -69,6 +74,10 @@ WITH_WEIGHTS: dict[type, Rule] = {
 WITHOUT_WEIGHTS: dict[type, Rule] = {
     layers.UnitNormalization: normalization.unit,
     layers.Softmax: pointwise.softmax,
+    **dict.fromkeys(operations.ELEMENTWISE, operations.elementwise),
+    numpy_ops.Transpose: operations.transpose,
+    numpy_ops.Reshape: operations.reshape,
+    numpy_ops.Concatenate: merging.concatenate,
     layers.Rescaling: pointwise.rescaling,
     layers.Masking: pointwise.masking,
     layers.Concatenate: merging.concatenate,
@@ -84,6 +93,7 @@ WITHOUT_WEIGHTS: dict[type, Rule] = {
             layers.Average,
             layers.Maximum,
             layers.Minimum,
+            CustomScaleLayer,
         ),
         merging.elementwise,
     ),
@@ -101,6 +111,7 @@ WITHOUT_WEIGHTS: dict[type, Rule] = {
             layers.AlphaDropout,
             layers.ActivityRegularization,
             layers.Identity,
+            StochasticDepth,
         ),
         pointwise.passes,
     ),

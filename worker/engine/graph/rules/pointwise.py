@@ -6,6 +6,7 @@ from typing import Any
 
 from worker.engine.graph.flow import Axes, Axis, Call
 from worker.engine.graph.rules import activation
+from worker.engine.graph.rules.dense import count
 from worker.engine.graph.tracer import Tracer
 
 
@@ -29,6 +30,18 @@ def prelu(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
             value = tracer.along(x, axis, size)
             tracer.reads(layer, layer.alpha, axis - 1, value, "channel")
     return [dict(x.axes)]
+
+
+def layer_scale(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """ConvNeXt's x * gamma, per channel of the last axis."""
+    x = call.first
+    value = tracer.along(x, -1, int(layer.gamma.shape[0]))
+    tracer.reads(layer, layer.gamma, 0, value, "channel")
+    tracer.record.edit(layer, count("projection_dim", value.ids))
+    axes = dict(x.axes)
+    if x.at(-1) is not None:
+        axes[x.rank - 1] = Axis.of(value.ids, True)
+    return [axes]
 
 
 def softmax(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
