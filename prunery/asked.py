@@ -13,6 +13,7 @@ def read_recipe(
 ) -> dict[str, Any]:
     """Lay single settings over a file over a preset's name; the server or engine resolves it.
 
+    The file is a recipe, or the report.json of a job, whose recipe is taken.
     A setting is `key.path=value`; the value is JSON, or else a plain string:
     `training.epochs=5`, `rewind.to=initial`, `objective={"density": 0.1}`.
 
@@ -36,6 +37,9 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file} is not a JSON file: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{file} must hold one JSON object")
+    method = content.get("method")
+    if isinstance(method, dict) and isinstance(method.get("recipe"), dict):
+        return dict(method["recipe"])
     return content
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from rich import box
 from rich.table import Table
 
-from prunery.specs.report import Latency, ModelFigures, Report
+from prunery.specs.report import Interval, Latency, ModelFigures, Report
 
 
 def result_table(report: Report, reference: dict[str, tuple[str, str]] | None = None) -> Table:
-    """Dense against compact; `reference` adds somebody else's figures, by the name of a row."""
-    table = Table(title=report.name, title_justify="left", caption_justify="left")
-    table.add_column("")
+    """Dense against compact, 80 columns wide; `reference` holds an article's by row name."""
+    table = Table(title=report.name, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
     for heading in ("dense", "compact", "change"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     if reference:
-        table.add_column("article: dense", justify="right")
-        table.add_column("article: compact", justify="right")
+        table.add_column("article", justify="right", no_wrap=True)
     for name, dense, compact, change in rows(report):
-        others = reference.get(name, ("", "")) if reference else ()
+        others = ["\n".join(reference[name])] if reference and name in reference else []
         table.add_row(name, dense, compact, change, *others)
     return table
 
@@ -40,22 +40,26 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
 
 def _metric(figures: ModelFigures) -> str:
     found = figures.metric
-    return f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})" if found else "not tested"
+    return _with_interval(found, "") if found else "not tested"
 
 
 def _difference(report: Report) -> str:
     found = report.comparison.difference
-    return f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})" if found else ""
+    return _with_interval(found, "+") if found else ""
+
+
+def _with_interval(found: Interval, sign: str) -> str:
+    return f"{found.value:{sign}.4f}\n{found.low:{sign}.3f}, {found.high:{sign}.3f}"
 
 
 def _counted(name: str, dense: int, compact: int) -> tuple[str, str, str, str]:
-    change = f"{dense / compact:.2f} times less" if 0 < compact < dense else "no less"
+    change = f"{dense / compact:.2f}x less" if 0 < compact < dense else "no less"
     return name, f"{dense:,}", f"{compact:,}", change
 
 
 def _latency(dense: Latency, compact: Latency) -> tuple[str, str, str, str]:
     ratio = dense.median_ms / compact.median_ms if compact.median_ms else 1.0
     # Under a tenth, the difference is within what the same call varies by.
-    change = f"{ratio:.2f} times faster" if ratio > 1.1 else "no faster at this size"
-    name = f"latency, batch {dense.examples} (ms)"
+    change = f"{ratio:.2f}x faster" if ratio > 1.1 else "no faster"
+    name = f"ms at batch {dense.examples}"
     return name, f"{dense.median_ms:.3f}", f"{compact.median_ms:.3f}", change

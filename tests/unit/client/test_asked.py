@@ -54,6 +54,13 @@ def test_what_is_no_recipe_file_is_refused(tmp_path: Path, content: str) -> None
         read_recipe(file=file)
 
 
+def test_a_report_repeats_its_recipe(tmp_path: Path) -> None:
+    recipe = resolve({"preset": "quick", "seed": 7})
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps({"format": 1, "method": {"recipe": recipe.model_dump(mode="json")}}))
+    assert resolve(read_recipe(file=file)) == recipe
+
+
 def test_a_single_key_reaches_the_resolved_recipe() -> None:
     recipe = resolve(read_recipe("article", settings=["training.epochs=60"]))
     assert recipe.training.epochs == 60
