@@ -86,6 +86,8 @@ def _metric(
 
 def change_in_words(difference: Interval, measure: Measure, language: Language) -> str:
     """'0.3 points fewer; with 95% certainty between 0.8 points fewer and 0.2 points more'."""
+    if difference.value == difference.low == difference.high == 0:
+        return language.gettext("no change at all")
     ends = sorted((difference.low, difference.high), key=measure.gain)
     return language.gettext(
         "%(change)s; with 95%% certainty between %(low)s and %(high)s",
@@ -107,7 +109,9 @@ def _signed(value: float, measure: Measure, language: Language) -> str:
 def _size(report: Report, language: Language) -> Fact:
     numbers, dense, compact = Numbers(language), report.dense, report.compact
     ratio = dense.size_bytes / max(compact.size_bytes, 1)
-    if ratio >= 1.01:
+    if dense.size_bytes == compact.size_bytes:
+        meaning = language.gettext("unchanged")
+    elif ratio >= 1.01:
         meaning = language.gettext("%(times)s smaller", times=numbers.times(ratio))
     elif ratio > 0.99:
         meaning = language.gettext("hardly any smaller as a file")
@@ -159,6 +163,8 @@ def _speed(report: Report, language: Language) -> Fact:
 
 
 def _ratio(ratio: float, words: str, language: Language) -> str:
+    if ratio == 1:
+        return language.gettext("unchanged")
     if ratio < 1.1:
         return language.gettext("hardly any gain") if ratio > 0.9 else language.gettext("no gain")
     return words % {"times": Numbers(language).times(ratio, 2)}

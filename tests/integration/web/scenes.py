@@ -42,7 +42,13 @@ PRUNABILITY = Prunability(
         GroupInfo(
             name="dense", layers=("dense", "dense_1"), units=300, parameters=280_500, flops=1
         ),
-        GroupInfo(name="dense_1", layers=("dense_1", "dense_2"), units=150, parameters=1, flops=9),
+        GroupInfo(
+            name="dense_1",
+            layers=("dense_1", "dense_2"),
+            units=150,
+            parameters=46_650,
+            flops=93_000,
+        ),
     ),
     frozen=(FrozenInfo(layer="dense_2", reason="Its units are the model's answers."),),
     prunable_parameters=281_000,
