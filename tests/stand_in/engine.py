@@ -133,4 +133,4 @@ def _finish_files(spec: EngineSpec, play: dict[str, Any], say: Any) -> None:
     elif plant == "missing":
         say(DoneEvent(artifacts=("model.keras", "ticket.npz")))
     else:
-        say(DoneEvent(artifacts=("model.keras",), result={"attempt": spec.attempt}))
+        say(DoneEvent(artifacts=("model.keras",), result={"metrics": {"attempt": spec.attempt}}))

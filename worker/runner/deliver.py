@@ -40,10 +40,11 @@ def deliver(context: Context, claim: Claim, workspace: Workspace, done: DoneEven
         pack(workspace.control / ALL, _members(context, claim, files))
         files[ALL] = _keep(context, place, ALL, workspace)
     chosen = report.chosen_level if report is not None else None
+    metrics = done.result.get("metrics", {})
 
     def save() -> None:
         with context.database.session() as session:
-            outcome.succeed(session, claim, context.settings, files, done.result, chosen)
+            outcome.succeed(session, claim, context.settings, files, metrics, chosen)
 
     patiently(save)
     if claim.job.checkpoint is not None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from app.core.tables import DatasetTable, JobLevelTable, ModelTable
+from app.core.tables import DatasetTable, JobLevelTable, JobTable, ModelTable
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineSpec
@@ -118,6 +118,7 @@ def _prepare(
         dataset_options=DatasetOptions.model_validate(options),
         recipe=Recipe.model_validate(job.recipe),
         choose_level=job.choose_level,
+        test_looks=_test_looks(context, job),
         work_dir=workspace.work,
         levels_dir=workspace.levels,
         checkpoint_dir=workspace.checkpoint,
@@ -130,6 +131,17 @@ def _prepare(
         sandbox=walls_line(),
     )
     return spec, tuple(paths.values())
+
+
+def _test_looks(context: Context, job: JobTable) -> int:
+    """How often the test examples will have been looked at, this job's look included."""
+    if job.parent_id is None or job.kind != "choose":
+        return 1
+    others = select(func.count(JobTable.id)).where(
+        JobTable.parent_id == job.parent_id, JobTable.kind == "choose", JobTable.id < job.id
+    )
+    with context.database.reading() as session:
+        return 2 + session.scalars(others).one()
 
 
 def _fail(context: Context, claim: Claim, error: PruneryError) -> None:

@@ -52,7 +52,7 @@ class Recorder:
         self._told = claim.job.progress
         self._row_at = self._event_at = self._checkpoint_at = 0.0
         self._checkpoints = 0
-        self._unsaved_checkpoint: CheckpointEvent | None = None
+        self._checkpoint_waits = False
         self._warnings = self._stages = 0
 
     def __call__(self, event: Event) -> None:
@@ -64,14 +64,14 @@ class Recorder:
             case LevelEvent():
                 self._level(event)
             case CheckpointEvent():
-                self._checkpoint(event)
+                self._checkpoint()
             case WarningEvent():
                 self._warning(event)
 
     def flush(self) -> None:
         """Save a checkpoint that was held back; the engine has stopped."""
-        if (event := self._unsaved_checkpoint) is not None:
-            self._save_checkpoint(event)
+        if self._checkpoint_waits:
+            self._save_checkpoint()
 
     def _stage(self, event: StageEvent) -> None:
         self._stages += 1
@@ -147,7 +147,8 @@ class Recorder:
         if not self._storage.put_if_absent(f"{place}/manifest.json", content):
             log.info("level_exists", level=event.level)
         patiently(lambda: self._insert_level(event, files, manifest["sha256"]))
-        self._unsaved_checkpoint = None
+        # What the next level starts from goes with it.
+        self._save_checkpoint()
 
     def _insert_level(self, event: LevelEvent, files: Files, manifest_sha256: str) -> None:
         with self._database.session() as session:
@@ -174,32 +175,33 @@ class Recorder:
             data = {"level": event.level, "figures": figures, "within_limit": event.within_limit}
             events.append(session, self._claim.id, "level", data)
 
-    def _checkpoint(self, event: CheckpointEvent) -> None:
-        self._unsaved_checkpoint = event
+    def _checkpoint(self) -> None:
+        self._checkpoint_waits = True
         if time.monotonic() - self._checkpoint_at >= CHECKPOINT_SECONDS:
-            self._save_checkpoint(event)
+            self._save_checkpoint()
 
-    def _save_checkpoint(self, event: CheckpointEvent) -> None:
-        self._unsaved_checkpoint = None
+    def _save_checkpoint(self) -> None:
+        """Store the engine's checkpoint folder in place of the one before."""
+        self._checkpoint_waits = False
         self._checkpoint_at = time.monotonic()
         self._checkpoints += 1
-        job_id, attempt = self._claim.id, self._claim.attempt
-        prefix = f"jobs/{job_id}/checkpoint/a{attempt}-{self._checkpoints}"
+        prefix = f"jobs/{self._claim.id}/checkpoint/a{self._claim.attempt}-{self._checkpoints}"
         try:
             files = upload_folder(self._storage, prefix, self._workspace.scratch, "checkpoint")
         except FileNotFoundError:  # the engine replaced it meanwhile: there will be another
-            log.info("checkpoint_moved", path=Path(event.path).name)
+            log.info("checkpoint_moved")
+            self._checkpoint_waits = True
             return
+        saved = {"files": files, "prefix": prefix} if files else None
 
         def save() -> None:
             with self._database.session() as session:
-                before = self._claim.job.checkpoint
-                write(session, self._claim, checkpoint={"files": files, "prefix": prefix})
-            if before is not None:
-                self._storage.delete_prefix(before["prefix"])
-            self._claim.job.checkpoint = {"files": files, "prefix": prefix}
+                write(session, self._claim, checkpoint=saved)
 
         patiently(save)
+        before, self._claim.job.checkpoint = self._claim.job.checkpoint, saved
+        if before is not None:
+            self._storage.delete_prefix(before["prefix"])
 
 
 _MEDIA_TYPES = {
