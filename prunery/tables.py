@@ -11,11 +11,14 @@ from prunery.specs.report import Interval, Latency, ModelFigures, Report
 def result_table(report: Report, reference: dict[str, tuple[str, str]] | None = None) -> Table:
     """Dense against compact, 80 columns wide; `reference` holds an article's by row name."""
     table = Table(title=report.name, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.caption = "Below each measured value: its 95% interval on the test examples."
+    table.caption_justify = "left"
     table.add_column("", no_wrap=True)
     for heading in ("dense", "compact", "change"):
         table.add_column(heading, justify="right", no_wrap=True)
     if reference:
         table.add_column("article", justify="right", no_wrap=True)
+        table.caption += " Article: dense, compact."
     for name, dense, compact, change in rows(report):
         others = ["\n".join(reference[name])] if reference and name in reference else []
         table.add_row(name, dense, compact, change, *others)
