@@ -1,4 +1,4 @@
-"""`prunery up`, `prunery migrate` and `prunery serve`: running a server."""
+"""`prunery up`, `prunery migrate`, `prunery serve` and `prunery keys`: running a server."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
     app.command("migrate")(migrate)
     app.command("serve")(serve)
+    from app.accounts.commands import keys
+
+    app.add_typer(keys, name="keys")
 
 
 def up(

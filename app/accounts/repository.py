@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -29,6 +30,14 @@ class OwnerRepository:
             ApiKeyTable.key_sha256 == key_sha256, ApiKeyTable.revoked_at.is_(None)
         )
         return self._session.scalars(query).one_or_none()
+
+    def keys(self) -> Sequence[ApiKeyTable]:
+        """Every key in force, for the operator."""
+        query = select(ApiKeyTable).where(ApiKeyTable.revoked_at.is_(None))
+        return self._session.scalars(query.order_by(ApiKeyTable.id)).all()
+
+    def key(self, key_id: str) -> ApiKeyTable | None:
+        return self._session.get(ApiKeyTable, key_id)
 
 
 class KeyRepository:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -52,6 +53,17 @@ def revoke_key(session: Session, owner_id: str, key_id: str) -> None:
     """Make a key useless from now on. Raises `not_found`."""
     if not KeyRepository(session, owner_id).revoke(key_id, clock.now()):
         raise PruneryError("not_found", f"There is no key {key_id[:40]}.")
+
+
+def all_keys(session: Session) -> Sequence[ApiKeyTable]:
+    """Every key in force, of every owner: for the operator at the machine."""
+    return OwnerRepository(session).keys()
+
+
+def revoke_any_key(session: Session, key_id: str) -> None:
+    """As `revoke_key`, for the operator at the machine."""
+    row = OwnerRepository(session).key(key_id)
+    revoke_key(session, row.owner_id if row is not None else "", key_id)
 
 
 def owner_of(database: Database, key: str) -> str | None:
