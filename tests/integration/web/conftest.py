@@ -1,0 +1,78 @@
+"""Pages of a server with a job in every state."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from starlette.testclient import TestClient
+
+from app.core.migrate import upgrade
+from app.core.settings import Settings
+from tests.integration.api.conftest import client_of
+from tests.integration.api.live import Server, serving
+from tests.integration.api.worker import Worker
+from tests.integration.web.scenes import Scenes, build
+from tests.services.browser import ARGUMENTS
+
+
+@pytest.fixture(scope="package")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("web-template") / "prunery.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, template: Path) -> Settings:
+    """Embedded settings in a folder of their own."""
+    shutil.copy(template, tmp_path / "prunery.db")
+    return Settings(data_dir=tmp_path, min_free_disk_bytes=0)
+
+
+@pytest.fixture
+def web(settings: Settings) -> Iterator[TestClient]:
+    """A person's browser, as far as a client can be one."""
+    with client_of(settings) as client:
+        client.headers["Accept"] = "text/html"
+        client.headers["Accept-Language"] = "en"
+        client.follow_redirects = False
+        yield client
+
+
+@pytest.fixture
+def worker(web: TestClient) -> Worker:
+    """Plays the worker's part on the same rows and files."""
+    return Worker(web.app.state.context)
+
+
+@pytest.fixture
+def scenes(web: TestClient, worker: Worker) -> Scenes:
+    """A job in every state."""
+    return build(web, worker)
+
+
+@pytest.fixture(scope="package")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, template: Path
+) -> Iterator[tuple[Server, Scenes]]:
+    """A real server with a job in every state, for real browsers; nothing in it changes."""
+    folder = tmp_path_factory.mktemp("stage")
+    shutil.copy(template, folder / "prunery.db")
+    with client_of(Settings(data_dir=folder, min_free_disk_bytes=0)) as client:
+        made = build(client, Worker(client.app.state.context))
+    with serving(folder, min_free_disk_bytes=0) as server:
+        yield server, made
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """One Chromium for all tests; each opens contexts of its own."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield opened
+        opened.close()

@@ -1,0 +1,128 @@
+"""The form: two files and a question, without JavaScript; a problem loses no other answer."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.core.tables import DatasetTable
+from tests.integration.api import files
+from tests.integration.api.worker import Worker
+from tests.integration.web.scenes import DATA, MODEL, PRUNABILITY
+
+Files = dict[str, tuple[str, bytes, str]]
+
+
+def both() -> Files:
+    return {
+        "model_file": ("article.keras", files.ARTICLE.read_bytes(), "application/octet-stream"),
+        "dataset_file": ("clothes.npz", files.dataset(), "application/octet-stream"),
+    }
+
+
+def test_files_and_answers_lead_to_the_check(web: TestClient) -> None:
+    sent = {"preset": "smallest", "name": "Cloths", "rounds": "4", "seed": "7"}
+    answer = web.post("/", files=both(), data=sent)
+    assert answer.status_code == 303
+    address = urlsplit(answer.headers["location"])
+    kept = parse_qs(address.query)
+    assert address.path == "/check"
+    assert kept["preset"] == ["smallest"]
+    assert kept["rounds"] == ["4"]
+    assert kept["model"][0].startswith("mdl_")
+    assert kept["dataset"][0].startswith("dst_")
+
+
+def test_a_bad_dataset_keeps_the_model_and_every_answer(web: TestClient) -> None:
+    sent = {**both(), "dataset_file": ("x.npz", b"not a zip", "application/octet-stream")}
+    answer = web.post("/", files=sent, data={"preset": "quick", "name": "Mine"})
+    assert answer.status_code == 422
+    text = answer.text
+    assert "<title>Error:" in text
+    assert 'href="#dataset"' in text
+    assert re.search(r'name="model" value="mdl_', text)
+    assert 'value="quick" checked' in text
+    assert 'value="Mine"' in text
+    # The second try needs the dataset alone.
+    model_id = re.search(r'name="model" value="(mdl_[^"]+)"', text)
+    assert model_id is not None
+    again = web.post(
+        "/",
+        files={"dataset_file": both()["dataset_file"]},
+        data={"model": model_id[1], "preset": "quick"},
+    )
+    assert again.status_code == 303
+    assert model_id[1] in again.headers["location"]
+
+
+def test_missing_files_are_named_with_links_to_their_fields(web: TestClient) -> None:
+    answer = web.post("/", files={"model_file": ("", b"", "")}, data={"preset": "balanced"})
+    assert answer.status_code == 422
+    assert 'href="#model"' in answer.text
+    assert 'href="#dataset"' in answer.text
+    assert answer.text.index('id="problem"') < answer.text.index("<h1>")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("epochs", "many"), ("rounds", "0"), ("fraction", "1.5"), ("limit", "-1"), ("seed", "x")],
+)
+def test_a_wrong_setting_is_shown_beside_its_field(web: TestClient, field: str, value: str) -> None:
+    answer = web.post("/", files=both(), data={"preset": "balanced", field: value})
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert f'id="{field}-wrong"' in answer.text
+    assert f'value="{value}"' in answer.text
+    assert re.search(r'<details class="quiet special" open>', answer.text)
+
+
+def test_single_weights_bring_the_controls_that_fit_them(web: TestClient) -> None:
+    answer = web.post("/", files=both(), data={"preset": "balanced", "granularity": "weight"})
+    assert answer.status_code == 303
+
+
+def test_hostile_answers_stay_text(web: TestClient) -> None:
+    hostile = '"><script>alert(1)</script>'
+    answer = web.post("/", files=both(), data={"name": hostile, "epochs": hostile})
+    assert answer.status_code == 422
+    assert "<script>alert" not in answer.text
+
+
+def test_the_check_waits_then_shows_what_was_found(web: TestClient, worker: Worker) -> None:
+    address = web.post("/", files=both(), data={"preset": "balanced"}).headers["location"]
+    kept = {name: value[0] for name, value in parse_qs(urlsplit(address).query).items()}
+    worker.pass_model(kept["model"], MODEL, PRUNABILITY)
+    worker.pass_dataset(kept["dataset"], DATA)
+    page = web.get(address)
+    assert "Refresh" not in page.headers
+    assert "Ready to start" in page.text
+    assert "282,160" in page.text
+    assert "10 kinds" in page.text
+    started = web.post("/jobs", data=kept)
+    assert started.status_code == 303
+    assert started.headers["location"].startswith("/jobs/job_")
+
+
+def test_a_file_that_the_sandbox_rejects_is_told_with_its_reason(
+    web: TestClient, worker: Worker
+) -> None:
+    address = web.post("/", files=both(), data={"preset": "balanced"}).headers["location"]
+    kept = {name: value[0] for name, value in parse_qs(urlsplit(address).query).items()}
+    worker.pass_model(kept["model"], MODEL, PRUNABILITY)
+    worker.reject(DatasetTable, kept["dataset"])
+    page = web.get(address)
+    assert page.status_code == 200
+    assert "These files need a change" in page.text
+    assert "Keras cannot load it." in page.text
+    assert "Start shrinking" not in page.text
+
+
+def test_another_site_cannot_send_the_form(web: TestClient) -> None:
+    answer = web.post(
+        "/", files=both(), data={"preset": "quick"}, headers={"Origin": "https://evil.example"}
+    )
+    assert answer.status_code == 403
+    assert "<h1>Not allowed</h1>" in answer.text
