@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.tables import ArtifactTable, JobEventTable, JobLevelTable, JobTable, OwnerTable
+from app.core import clock
+from app.core.tables import (
+    ArtifactTable,
+    JobEventTable,
+    JobLevelTable,
+    JobTable,
+    OwnerTable,
+    WorkerTable,
+)
 from prunery.specs.job import TERMINAL, Status
 
 _FINAL = [str(status) for status in TERMINAL]
@@ -140,6 +149,18 @@ def versions(session: Session, ids: frozenset[str]) -> dict[str, Hashable]:
     """
     query = select(JobTable.id, JobTable.status, JobTable.last_seq).where(JobTable.id.in_(ids))
     return {row_id: (status, seq) for row_id, status, seq in session.execute(query)}
+
+
+def workers(session: Session, silent_for: timedelta) -> Sequence[WorkerTable]:
+    """Workers that were heard of lately."""
+    since = clock.shared_now(session) - silent_for
+    return session.scalars(select(WorkerTable).where(WorkerTable.seen_at > since)).all()
+
+
+def oldest_queued(session: Session) -> datetime | None:
+    """Since when the job that has waited longest waits."""
+    query = select(func.min(JobTable.queued_at)).where(JobTable.status == str(Status.QUEUED))
+    return session.scalars(query).one()
 
 
 def counts(session: Session) -> dict[str, int]:
