@@ -81,9 +81,10 @@ def _by_class(
     """Recall of every class and the change of the confusion matrix (rows: true class)."""
     if metric.task not in ("multiclass", "binary"):
         return {}
-    outputs = [metric._one(p) for p in (p_dense, p_compact)]
-    count = max(2, outputs[0].shape[-1], len(names or ()))
-    truth = formulas.true_classes(metric._one(y), count)
+    labels, dense = metric.pair(y, p_dense)
+    outputs = [dense, metric.pair(y, p_compact)[1]]
+    count = max(2, dense.shape[-1], len(names or ()))
+    truth = formulas.true_classes(labels, count)
     told = [formulas.predicted_classes(p, metric.from_logits) for p in outputs]
     before, after = (_confusion(truth, one, count) for one in told)
     examples = before.sum(axis=1)

@@ -29,7 +29,8 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     half = (
         _Z / (1 + square / count) * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
     )
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    low = middle - half if right else 0.0
+    return float(low), float(middle + half if right < count else 1.0)
 
 
 def bootstrap(metric: Metric, several: list[Rows], seed: int) -> list[np.ndarray]:

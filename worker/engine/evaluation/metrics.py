@@ -103,18 +103,17 @@ class Metric:
 
     def prepare(self, y: Arrays, p: Arrays) -> Rows:
         """What the figure needs of each example, first axis examples."""
-        labels, outputs = self._one(y), self._one(p)
+        labels, outputs = self.pair(y, p)
         return formulas.prepare(self.name, self.task, labels, outputs, self.from_logits)
 
     def of(self, rows: Rows) -> float:
         """The figure of prepared rows."""
         return formulas.value(self.name, rows)
 
-    def _one(self, arrays: Arrays) -> np.ndarray:
-        if isinstance(arrays, Mapping):
-            first = next(iter(arrays))
-            return np.asarray(arrays.get(self.output or first, arrays[first]))
-        return np.asarray(arrays)
+    def pair(self, y: Arrays, p: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and predictions of the output that is looked at: the named, or the model's first."""
+        name = self.output or (next(iter(p)) if isinstance(p, Mapping) else None)
+        return _named(y, name), _named(p, name)
 
 
 def choose_metric(
@@ -164,7 +163,7 @@ def choose_metric(
 
 def baseline(metric: Metric, y: Arrays) -> float:
     """The figure of a model that knows nothing but the labels: majority class, mean or median."""
-    return formulas.baseline(metric.name, metric.task, metric._one(y))
+    return formulas.baseline(metric.name, metric.task, _named(y, metric.output))
 
 
 def canonical(name: str) -> str:
@@ -180,6 +179,13 @@ def imbalance(counts: Sequence[int] | None) -> float:
     """Examples of the largest class over those of the smallest that has any; 1 if unknown."""
     present = [count for count in counts or () if count > 0]
     return max(present) / min(present) if len(present) > 1 else 1.0
+
+
+def _named(arrays: Arrays, name: str | None) -> np.ndarray:
+    if not isinstance(arrays, Mapping):
+        return np.asarray(arrays)
+    first = next(iter(arrays))
+    return np.asarray(arrays.get(name or first, arrays[first]))
 
 
 def _loss_name(loss: Any) -> str:

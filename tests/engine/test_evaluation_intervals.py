@@ -1,0 +1,144 @@
+"""Intervals cover what they say they cover, and comparisons are paired."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tests.engine.training_nets import Arrays, Scaled, mlp
+from worker.engine.evaluation import Metric, choose_metric, compare, interval, predict
+from worker.engine.evaluation.comparison import mcnemar
+from worker.engine.evaluation.intervals import wilson
+
+ACCURACY = choose_metric("multiclass")
+
+
+def _told(right: np.ndarray, y: np.ndarray, classes: int = 4) -> np.ndarray:
+    return keras.utils.to_categorical(np.where(right, y, (y + 1) % classes), classes)
+
+
+def test_wilson_by_the_book():
+    low, high = wilson(15, 20)
+    assert (low, high) == (pytest.approx(0.5313, abs=1e-4), pytest.approx(0.8881, abs=1e-4))
+    assert wilson(0, 10)[0] == 0.0
+    assert wilson(10, 10)[1] == 1.0
+    assert wilson(10, 10)[0] < 0.75
+
+
+def test_interval_of_a_share_covers_the_truth_95_times_in_100():
+    draw = np.random.default_rng(0)
+    y = draw.integers(0, 4, 300)
+    covered = 0
+    for _ in range(400):
+        found = interval(ACCURACY, y, _told(draw.random(300) < 0.85, y))
+        covered += found.low <= 0.85 <= found.high
+    assert 0.92 <= covered / 400 <= 0.985
+
+
+def test_bootstrap_interval_of_an_error_is_about_the_normal_one():
+    draw = np.random.default_rng(1)
+    y = draw.normal(size=2000)
+    p = y + draw.normal(size=2000)
+    metric = choose_metric("regression")
+    found = interval(metric, y, p, seed=0)
+    squares = (y - p) ** 2
+    half = 1.96 * squares.std() / np.sqrt(2000)
+    assert found.value == pytest.approx(squares.mean())
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
+    assert interval(metric, y, p, seed=0) == found
+
+
+def test_paired_comparison_is_sharper_than_two_intervals():
+    draw = np.random.default_rng(2)
+    y = draw.integers(0, 4, 2000)
+    dense = draw.random(2000) < 0.85
+    compact = dense.copy()
+    compact[draw.choice(np.flatnonzero(dense), 20, replace=False)] = False
+    found = compare(ACCURACY, y, _told(dense, y), _told(compact, y), seed=0, allowed_drop=0.01)
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(-0.01)
+    assert -0.017 < found.difference.low < found.difference.high < -0.004
+    assert (found.only_dense_right, found.only_compact_right) == (20, 0)
+    counts = (
+        found.both_right,
+        found.only_dense_right,
+        found.only_compact_right,
+        found.neither_right,
+    )
+    assert sum(counts) == 2000
+    assert found.mcnemar_p == pytest.approx(2 * 0.5**20)
+    assert found.allowed_drop == 0.01
+    alone = interval(ACCURACY, y, _told(dense, y))
+    assert found.difference.high - found.difference.low < (alone.high - alone.low) / 2
+
+
+def test_mcnemar_is_exact_and_two_sided():
+    assert mcnemar(5, 5) == 1.0
+    assert mcnemar(0, 0) == 1.0
+    assert mcnemar(1, 9) == pytest.approx(22 / 1024)
+    assert mcnemar(9, 1) == mcnemar(1, 9)
+
+
+def test_interval_of_the_difference_covers_the_truth():
+    draw = np.random.default_rng(3)
+    y, covered = draw.integers(0, 4, 400), 0
+    for _ in range(300):
+        luck = draw.random(400)
+        dense, compact = luck < 0.9, (luck < 0.86) | (luck > 0.99)
+        found = compare(ACCURACY, y, _told(dense, y), _told(compact, y)).difference
+        assert found is not None
+        covered += found.low <= -0.03 <= found.high
+    assert covered / 300 > 0.92
+
+
+def test_class_that_pruning_hurts_is_seen():
+    y = np.array([0] * 90 + [1] * 10)
+    dense, compact = np.ones(100, bool), np.ones(100, bool)
+    compact[90:96] = False
+    found = compare(
+        ACCURACY, y, _told(dense, y, 2), _told(compact, y, 2), classes=["common", "rare"]
+    )
+    rare = found.per_class[1]
+    assert (rare.name, rare.examples, rare.dense, rare.compact) == ("rare", 10, 1.0, 0.4)
+    assert found.confusion_change == ((0, 0), (6, -6))
+
+
+def test_figures_that_are_no_share_are_compared_by_paired_bootstrap():
+    draw = np.random.default_rng(4)
+    y = draw.normal(size=500)
+    noise = draw.normal(size=500)
+    found = compare(choose_metric("regression"), y, y + noise, y + noise * 1.05, seed=1)
+    assert found.difference is not None
+    assert found.difference.low > 0
+    assert "bootstrap" in (found.method or "")
+    assert found.per_class == ()
+    unbalanced = Metric("balanced_accuracy", "multiclass", "")
+    labels = draw.integers(0, 4, 300)
+    same = _told(draw.random(300) < 0.8, labels)
+    none = compare(unbalanced, labels, same, same).difference
+    assert none is not None
+    assert (none.low, none.value, none.high) == (0.0, 0.0, 0.0)
+
+
+def test_predictions_come_in_order_whatever_the_batch():
+    model = mlp()
+    draw = np.random.default_rng(0)
+    split = Arrays({"x": draw.integers(0, 255, (70, 6)).astype("uint8")}, {})
+    scale = Scaled(1 / 255, -0.5)
+    whole = predict(model, split, scale, batch=70)
+    np.testing.assert_allclose(whole, predict(model, split, scale, batch=16), atol=1e-6)
+    by_hand = model(split.x["x"].astype("float32") / 255 - 0.5).numpy()
+    np.testing.assert_allclose(whole, by_hand, atol=1e-6)
+    assert predict(model, Arrays({"x": split.x["x"][:0]}, {}), scale).shape == (0, 3)
+
+
+def test_several_outputs_are_predicted_by_name():
+    inputs = keras.Input((3,), name="in")
+    outputs = {"b": keras.layers.Dense(2, name="two")(inputs), "a": keras.layers.Dense(1)(inputs)}
+    model = keras.Model(inputs, outputs)
+    split = Arrays({"in": np.ones((5, 3), "float32")}, {})
+    told = predict(model, split)
+    assert isinstance(told, dict)
+    assert sorted(value.shape for value in told.values()) == [(5, 1), (5, 2)]
+    assert told["two"].shape == (5, 2)
