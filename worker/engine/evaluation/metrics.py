@@ -111,7 +111,7 @@ class Metric:
         return formulas.value(self.name, rows)
 
     def pair(self, y: Arrays, p: Arrays) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and predictions of the output that is looked at: the named, or the model's first."""
+        """Labels and predictions of the output looked at: the named, or the model's first."""
         name = self.output or (next(iter(p)) if isinstance(p, Mapping) else None)
         return _named(y, name), _named(p, name)
 
