@@ -29,12 +29,13 @@ NAMED_KINDS = frozenset({"layer", "model", "operation"})
 
 
 class Found(NamedTuple):
-    """One value of the document: under which key, where functions are allowed, in which layer."""
+    """One value: under which key (or in its list), functions allowed there, in which layer."""
 
     value: Any
     key: str
     role: tuple[str, ...]
     layer: str
+    listed: bool = False
 
 
 def check_model(document: Any, *, max_layers: int = MAX_LAYERS) -> None:
@@ -84,7 +85,7 @@ def _walk(document: Any) -> Iterator[Found]:
         yield item
         value = item.value
         if isinstance(value, list):
-            stack.extend(item._replace(value=child) for child in value)
+            stack.extend(item._replace(value=child, listed=True) for child in value)
         elif isinstance(value, dict):
             if constants.is_constant(value):
                 continue
@@ -129,7 +130,7 @@ def _check_value(item: Found) -> None:
 
 
 def _check_text(item: Found, value: str) -> None:
-    if item.key in PATHS:
+    if item.key in PATHS and not item.listed:
         raise PruneryError(
             "model_external_reference",
             f"{_where(item)}{item.key!r} is a text, which Keras would read as the path of a file.",

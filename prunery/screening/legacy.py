@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunery.screening import allowlist, legacy_layers
+from prunery.screening import allowlist, legacy_graph, legacy_layers
 
 _BY_SUFFIX = {
     "_initializer": "initializer",
@@ -44,13 +44,28 @@ def _names_tf_keras(document: Any) -> bool:
     return False
 
 
-def modern_model(document: dict[str, Any]) -> dict[str, Any]:
+def modern_model(document: dict[str, Any], keras_version: str | None = None) -> dict[str, Any]:
     """A model's configuration in today's form."""
-    translated = _modern(document, "")
+    # An .h5 of Keras 3 lacks modules like those of Keras 2, but its graph is today's.
+    three = keras_version is not None and keras_version.startswith("3")
+    translated = _modern(document if three else _modern_graphs(document), "")
     compile_config = document.get("compile_config")
     if isinstance(translated, dict) and compile_config:
         translated["compile_config"] = compile_config
     return translated if isinstance(translated, dict) else document
+
+
+def _modern_graphs(document: Any) -> Any:
+    """The document with the graph of every functional model in it translated, inner ones first."""
+    if isinstance(document, list):
+        return [_modern_graphs(item) for item in document]
+    if not isinstance(document, dict):
+        return document
+    made = {key: _modern_graphs(item) for key, item in document.items()}
+    config = made.get("config")
+    if made.get("class_name") in ("Functional", "Model") and isinstance(config, dict):
+        made["config"] = legacy_graph.translate(config)
+    return made
 
 
 def modern_object(value: Any, kind: str) -> Any:
@@ -63,7 +78,9 @@ def _modern(value: Any, kind: str) -> Any:
         return [_modern(item, kind) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.get("class_name") == "__tuple__" and isinstance(value.get("items"), list):
+    if value.get("class_name") in ("__tuple__", "TensorShape") and isinstance(
+        value.get("items"), list
+    ):
         return [_modern(item, kind) for item in value["items"]]
     if value.get("type") == "ndarray" and "value" in value:
         return value["value"]
@@ -87,7 +104,7 @@ def _modern_object(value: dict[str, Any], kind: str) -> dict[str, Any]:
     if kind == "dtype_policy" and name in ("Policy", "PolicyV1", "DTypePolicy"):
         policy = config.get("name") if isinstance(config, dict) else None
         return _object("keras", "DTypePolicy", {"name": policy})
-    home, found = _home(name, value.get("module"), kind)
+    home, found = _home(name, value.get("module"), kind or _places(config))
     if found == "model":
         config = legacy_layers.model(name, config)
     config = (
@@ -111,8 +128,6 @@ def _modern_object(value: dict[str, Any], kind: str) -> dict[str, Any]:
         registered = None if registered in (None, name, value["class_name"]) else registered
     else:
         home = value.get("module")
-    if found == "layer" or found == "operation":
-        kept = legacy_layers.nodes(kept)
     return {
         "module": home,
         "class_name": name,
@@ -126,13 +141,20 @@ def _object(module: str, name: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"module": module, "class_name": name, "config": config, "registered_name": None}
 
 
-def _home(name: str, module: Any, kind: str) -> tuple[str | None, str]:
+def _places(config: Any) -> tuple[str, ...]:
+    """Layers and operations share names (Add, Reshape); only layers say whether they train."""
+    if isinstance(config, dict) and "name" in config and "trainable" not in config:
+        return ("operation", *_PLACES)
+    return _PLACES
+
+
+def _home(name: str, module: Any, kind: str | tuple[str, ...]) -> tuple[str | None, str]:
     """Where a class lives today, and its kind; (None, "") where it is not one of Keras'."""
     if isinstance(module, str) and (module, name) in allowlist.kinds():
         return module, allowlist.kinds()[module, name]
     if module is not None and not _was_keras(module):
         return None, ""
-    for place in (kind,) if kind else _PLACES:
+    for place in (kind,) if isinstance(kind, str) else kind:
         if name in allowlist.homes(place):
             return allowlist.homes(place)[name], place
     return None, ""
@@ -163,7 +185,7 @@ def notes(document: Any, keras_version: str | None) -> list[str]:
     if _holds(document, "hard_sigmoid"):
         found.append(
             "hard_sigmoid has another slope since Keras 3 (1/6, not 0.2): the model's outputs "
-            "differ slightly from those in the Keras that wrote it."
+            "differ from those in the Keras that wrote it."
         )
     return found
 

@@ -52,6 +52,7 @@ def _optimizer(value: Any) -> Any:
         return value
     name = str(value.get("class_name")).removeprefix("Custom>")
     name = _OPTIMIZERS.get(name.lower(), name)
+    name = "LossScaleOptimizer" if name.startswith("LossScaleOptimizer") else name
     old = value["config"]
     config = {
         key: item
@@ -65,7 +66,7 @@ def _optimizer(value: Any) -> Any:
     if "inner_optimizer" in config:
         config["inner_optimizer"] = _optimizer(config["inner_optimizer"])
     module = value.get("module")
-    if module is None or name in allowlist.homes("optimizer"):
+    if name in allowlist.homes("optimizer"):
         module = "keras.optimizers"
     registered = value.get("registered_name")
     if registered in (name, value.get("class_name"), f"Custom>{name}"):

@@ -31,6 +31,7 @@ GONE = {
     "key_shape": None,
     "value_shape": None,
     "type_spec": (None,),
+    "softmax_robust_masking": (False,),
 }
 
 
@@ -105,16 +106,11 @@ def initializer(name: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def model(name: str, config: Any) -> Any:
-    """A model's settings: its layers as a list in a dict, its one input and output unwrapped."""
+    """A model's settings: its layers as a list in a dict."""
     if name == "Sequential":
         return _sequential(config)
     if not isinstance(config, dict):
         return config
-    config = dict(config)
-    for key in ("input_layers", "output_layers"):
-        ends = config.get(key)
-        if isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list):
-            config[key] = ends[0]
     return {key: value for key, value in config.items() if key != "build_input_shape"}
 
 
@@ -124,12 +120,12 @@ def _sequential(config: Any) -> Any:
     layers = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(layers, list) or not layers:
         return config
-    config = {key: value for key, value in config.items() if key != "build_input_shape"}
     shape = _first_shape(layers[0])
+    if shape is None and _class_name(layers[0]) != "InputLayer":
+        return config  # only `build_input_shape` knows the shape, if anything does
+    config = {key: value for key, value in config.items() if key != "build_input_shape"}
     if shape is not None:
         config["layers"] = [_input_layer(layers[0], shape), *layers]
-    elif "build_input_shape" in config and _class_name(layers[0]) != "InputLayer":
-        config["build_input_shape"] = config["build_input_shape"]
     return config
 
 
@@ -161,45 +157,4 @@ def _input_layer(first: dict[str, Any], shape: list[Any]) -> dict[str, Any]:
         "class_name": "InputLayer",
         "config": {"batch_shape": shape, "dtype": dtype, "name": f"{name}_input"},
         "registered_name": None,
-    }
-
-
-def nodes(kept: dict[str, Any]) -> dict[str, Any]:
-    """Calls with tensors among their keyword arguments, written as Keras 3 writes calls."""
-    found = kept.get("inbound_nodes")
-    if not isinstance(found, list):
-        return kept
-    return {**kept, "inbound_nodes": [_node(node) for node in found]}
-
-
-def _node(node: Any) -> Any:
-    if not isinstance(node, list) or not node:
-        return node
-    ends = [node] if isinstance(node[0], str) else node
-    if not all(_is_end(end) for end in ends):
-        return node
-    keywords = {
-        key: _tensor(value) if _is_end(value) else value
-        for end in ends
-        if len(end) == 4 and isinstance(end[3], dict)
-        for key, value in end[3].items()
-    }
-    tensors = [_tensor(end) for end in ends]
-    return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": keywords}
-
-
-def _is_end(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) in (3, 4)
-        and isinstance(value[0], str)
-        and all(isinstance(index, int) for index in value[1:3])
-    )
-
-
-def _tensor(end: list[Any]) -> dict[str, Any]:
-    # Keras finds the tensor by its history; shape and dtype are only its label.
-    return {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": [], "dtype": "float32", "keras_history": end[:3]},
     }

@@ -98,7 +98,7 @@ def check(
 ) -> Description:
     """Translate what is old and raise for what is not allowed, wherever the text came from."""
     if legacy.is_legacy(document, version):
-        document = legacy.modern_model(document)
+        document = legacy.modern_model(document, version)
     config.check_model(document, max_layers=limits.layers)
     if compile_config:
         if legacy.is_legacy(compile_config, version):

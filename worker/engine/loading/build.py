@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 from keras.src.backend.common import global_state, variables
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 from keras.src.models.functional import Functional
 from keras.src.saving.serialization_lib import ObjectSharingScope
 
@@ -72,6 +73,7 @@ def allowed_types() -> frozenset[type]:
             found = vars(import_module(module)).get(name)
             if isinstance(found, type):
                 types.add(found)
+    types.add(ConvLSTMCell)  # made by its layer; no configuration can name it
     return frozenset(types)
 
 
@@ -125,5 +127,6 @@ def _forget_unallocated() -> None:
 
 def brief(error: BaseException) -> str:
     """An error's first words, without paths or the object's whole configuration."""
-    text = " ".join(str(error).split("Full object config")[0].split("\n\nconfig=")[0].split())
+    text = str(error).split("Exception encountered:")[-1]
+    text = " ".join(text.split("Full object config")[0].split("\n\nconfig=")[0].split())
     return text[:300] or type(error).__name__

@@ -26,6 +26,8 @@ from prunery.specs.models import CompileInfo
 from worker.engine.loading import compiling, hdf5, weights
 from worker.engine.loading.build import build
 
+MAX_ASSET_BYTES = 64_000_000
+
 
 @dataclass
 class Loaded:
@@ -77,7 +79,23 @@ def _load_archive(path: Path, digest: str, limits: EngineLimits, initial: bool) 
             loaded.optimizer_state = weights.from_keras_file(
                 loaded.model, weights_file, loaded.notes
             )
+        _load_assets(archive, loaded.model)
     return loaded
+
+
+def _load_assets(archive: archives.Archive, model: keras.Model) -> None:
+    members = [name for name in archive.members if name.startswith("assets/")]
+    if not members:
+        return
+    if sum(archive.members[name].file_size for name in members) > MAX_ASSET_BYTES:
+        raise PruneryError("archive_too_large", "The model's vocabularies are too large.")
+    with tempfile.TemporaryDirectory(prefix="assets-") as folder:
+        for name in members:
+            # Every part of the path has been checked: relative, no dots, no separators inside.
+            target = Path(folder, *name.split("/"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            archive.extract(name, target)
+        weights.load_assets(model, Path(folder, "assets"))
 
 
 def _load_hdf5(path: Path, digest: str, limits: EngineLimits, initial: bool) -> Loaded:

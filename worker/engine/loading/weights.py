@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.legacy.saving import legacy_h5_format
+from keras.src.saving import saving_lib
 
 from prunery.specs.errors import PruneryError
 from worker.engine.loading import hdf5
@@ -41,6 +42,26 @@ def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
         with _as_notes(notes):
             model.load_weights(path, objects_to_skip=skipped)
     return False
+
+
+def load_assets(model: keras.Model, folder: Path) -> None:
+    """Give vocabularies that the archive holds as text files to the layers that they belong to."""
+    failed: dict[int, tuple[Any, Exception]] = {}
+    saving_lib._load_state(
+        model,
+        weights_store=None,
+        assets_store=saving_lib.DiskIOStore(str(folder), mode="r"),
+        inner_path="",
+        visited_saveables=set(),
+        failed_saveables=set(),
+        error_msgs=failed,
+    )
+    if failed:
+        layer, error = next(iter(failed.values()))
+        raise PruneryError(
+            "model_weights_invalid",
+            f"The vocabulary of {str(getattr(layer, 'name', layer))[:80]!r}: {brief(error)}",
+        )
 
 
 def _compile_state(model: keras.Model) -> list[object]:
@@ -94,6 +115,6 @@ def _as_notes(notes: list[str]) -> Iterator[None]:
     for warning in caught:
         text = str(warning.message)
         if "Skipping variable loading for optimizer" in text:
-            text = "The model was compiled but never trained: its optimizer starts afresh."
+            text = "The file holds no optimizer state that fits: the optimizer starts afresh."
         if text not in notes:
             notes.append(text[:300])
