@@ -6,6 +6,7 @@ holding it, and every intermediate tensor is dropped after its last reader.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,28 @@ import numpy as np
 from worker.engine import masks
 
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
-_EPSILON = float(np.finfo(np.float64).eps)
+_STEPS = {"float64": 2.0**-52, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """Move weights by `units` of their last place in `dtype`, up or down at random.
+
+    What then moves in the outputs is rounding. `only`: ids of the variables; None means all.
+    """
+
+    seed: int
+    dtype: str | None = "float64"
+    only: frozenset[int] | None = None
+
+    def apply(self, variable: Any, value: np.ndarray) -> np.ndarray:
+        """The nudged values, in float64."""
+        if "float" not in value.dtype.name or not (self.only is None or id(variable) in self.only):
+            return value
+        step = _STEPS[self.dtype or value.dtype.name]
+        signs = np.random.default_rng(self.seed).choice((-1.0, 1.0), value.shape)
+        return np.asarray(value.astype(np.float64) * (1 + step * signs))
+
 
 # Told of every call, before it is made: its node in the graph, and the values of its tensors.
 Watch = Callable[[Any, list[Any]], None]
@@ -28,16 +50,15 @@ def run(
     inputs: Sequence[np.ndarray],
     *,
     dtype: str | None = "float64",
-    perturb: np.random.Generator | None = None,
+    nudge: Nudge | None = None,
     watch: Watch | None = None,
 ) -> list[np.ndarray]:
     """Flat outputs for flat inputs, in the order of `model.inputs` and `model.outputs`.
 
-    `dtype` None keeps the model's own precision. With `perturb` every weight is moved by one unit
-    in its last place, up or down: what then moves in the outputs is rounding.
+    `dtype` None keeps the model's own precision.
     """
     given = [_tensor(value, like, dtype) for value, like in zip(inputs, model.inputs, strict=True)]
-    outputs = _Run(dtype, perturb, watch).model(model, given)
+    outputs = _Run(dtype, nudge, watch).model(model, given)
     return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
 
 
@@ -49,7 +70,7 @@ def _tensor(value: np.ndarray, like: Any, dtype: str | None) -> Any:
 @dataclass(frozen=True)
 class _Run:
     dtype: str | None
-    perturb: np.random.Generator | None
+    nudge: Nudge | None
     watch: Watch | None
 
     def model(self, model: Any, inputs: list[Any]) -> list[Any]:
@@ -82,13 +103,15 @@ class _Run:
             given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
             outputs = self.model(operation, given)
             return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
-        if self.dtype is None and self.perturb is None:
+        if self.dtype is None and self.nudge is None:
             return operation(*args, **kwargs)
-        return _twin(operation, self.dtype, self.perturb)(*args, **kwargs)
+        return _twin(operation, self.dtype, self.nudge)(*args, **kwargs)
 
 
-def _twin(operation: Any, dtype: str | None, perturb: Any) -> Any:
+def _twin(operation: Any, dtype: str | None, nudge: Nudge | None) -> Any:
     """The same operation in another precision."""
+    if type(operation) is keras.layers.MaxPooling3D and dtype == "float64":
+        return functools.partial(_max_pool_3d, operation)
     if not isinstance(operation, keras.Layer):
         config = operation.get_config()
         edited = widened(config, dtype)
@@ -99,9 +122,8 @@ def _twin(operation: Any, dtype: str | None, perturb: Any) -> Any:
         twin.build_from_config(build)
     for new, old in zip(twin.weights, operation.weights, strict=True):
         value = masks.values(old)
-        if perturb is not None and value.dtype.kind == "f":
-            value = value.astype(np.float64)
-            value *= 1 + _EPSILON * perturb.choice((-1.0, 1.0), value.shape)
+        if nudge is not None:
+            value = nudge.apply(old, value)
         new.assign(value.astype(new.dtype) if value.dtype != new.dtype else value)
     if isinstance(twin, keras.layers.Normalization):
         twin.finalize_state()
@@ -126,3 +148,17 @@ def widened(config: Any, dtype: str | None) -> Any:
     if isinstance(config, tuple):
         return tuple(widened(item, dtype) for item in config)
     return config
+
+
+def _max_pool_3d(layer: Any, x: Any) -> Any:
+    """TensorFlow has no float64 kernel for it on the CPU: pool over two axes, then the third."""
+    if layer.data_format != "channels_last":
+        raise ValueError(f"{layer.data_format}: no float64 pooling in three dimensions")
+    _, depth, height, width, channels = x.shape
+    pool, strides, padding = layer.pool_size, layer.strides, layer.padding
+    flat = keras.ops.reshape(x, (-1, height, width, channels))
+    flat = keras.ops.max_pool(flat, pool[1:], strides[1:], padding)
+    height, width = flat.shape[1:3]
+    deep = keras.ops.reshape(flat, (-1, depth, height * width, channels))
+    deep = keras.ops.max_pool(deep, (pool[0], 1), (strides[0], 1), padding)
+    return keras.ops.reshape(deep, (-1, deep.shape[1], height, width, channels))
