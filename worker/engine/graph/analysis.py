@@ -121,7 +121,10 @@ def _frozen(
     record: Record, registered: list[Registered], keys: Mapping[int, str], owners: Mapping[str, str]
 ) -> tuple[FrozenInfo, ...]:
     """Each producing layer none of whose units can go, with the reason of its first unit."""
-    found: dict[str, FrozenInfo] = {}
+    found: dict[str, FrozenInfo] = {
+        path: FrozenInfo(layer=path, reason=reason.text, way_out=reason.way_out)
+        for path, reason in record.unread.items()
+    }
     free: set[str] = set()
     for one in registered:
         if one.role != "out":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from keras import tree
 
@@ -170,7 +171,11 @@ def _constants(call: Call) -> Edits:
         for end, value in by_end.items():
             if -end <= array.ndim <= rank and array.shape[end] == len(value):
                 array = np.take(array, cut.keep(value.ids), axis=end)
-        return array
+        if array.shape == tuple(leaf.shape):
+            return leaf
+        # A tensor stays a tensor: the two are written down differently.
+        whole = isinstance(leaf, np.ndarray)
+        return array if whole else keras.ops.convert_to_tensor(array, dtype=leaf.dtype)
 
     def edit(args: Any, kwargs: Any, cut: Cut) -> tuple[Any, Any]:
         changed = tree.map_structure(lambda leaf: shrink(leaf, cut), (args, kwargs))

@@ -58,6 +58,7 @@ class Record:
     tensors: dict[int, np.ndarray] = field(default_factory=dict)
     ports: dict[tuple[int, str], np.ndarray | None] = field(default_factory=dict)
     approximate: dict[str, Reason] = field(default_factory=dict)
+    unread: dict[str, Reason] = field(default_factory=dict)
     flows: dict[int, Any] = field(default_factory=dict)
 
     def produce(self, variable: Any, axis: int, role: str = "out", label: str = "") -> np.ndarray:

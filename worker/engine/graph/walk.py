@@ -41,14 +41,41 @@ def walk(tracer: Tracer, functional: Any, inputs: Sequence[Flow]) -> list[Flow]:
 
 
 def nodes_in_order(functional: Any) -> list[Any]:
-    """Every call in the graph, each after those that it depends on; inputs are left out."""
+    """Every call in the graph, each after those that it depends on; inputs are left out.
+
+    A layer's calls come in the order in which they were made, so that a model built anew in this
+    order numbers them alike.
+    """
     depths = functional._nodes_by_depth
-    return [
+    waiting = [
         node
         for depth in sorted(depths, reverse=True)
         for node in depths[depth]
         if node.operation and not node.is_input
     ]
+    calls: dict[int, list[Any]] = {}
+    for node in waiting:
+        calls.setdefault(id(node.operation), []).append(node)
+    if all(len(made) == 1 for made in calls.values()):
+        return waiting
+    for made in calls.values():
+        made.sort(key=made[0].operation._inbound_nodes.index, reverse=True)
+    missing = {id(tensor) for node in waiting for tensor in node.outputs}
+    ordered: list[Any] = []
+    while waiting:
+        ready = []
+        for node in waiting:
+            open_inputs = any(id(tensor) in missing for tensor in node.input_tensors)
+            if not open_inputs and calls[id(node.operation)][-1] is node:
+                calls[id(node.operation)].pop()
+                missing.difference_update(id(tensor) for tensor in node.outputs)
+                ready.append(node)
+        if not ready:  # the calls depend on one another otherwise: go by depth
+            return ordered + waiting
+        ordered += ready
+        done = {id(node) for node in ready}
+        waiting = [node for node in waiting if id(node) not in done]
+    return ordered
 
 
 def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
@@ -58,7 +85,7 @@ def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
         results = walk(tracer, nested, _enter(tracer, operation, nested, call))
         axes: Sequence[Axes] = [flow.axes for flow in results]
     elif type(operation) in WITH_WEIGHTS and plain(operation):
-        axes = WITH_WEIGHTS[type(operation)](tracer, operation, call)
+        axes = _read(tracer, operation, call)
     elif not any(flow.axes for flow in call.flows) and not _weights(operation):
         axes = [{} for _ in call.outputs]
     elif type(operation) in WITHOUT_WEIGHTS:
@@ -79,11 +106,24 @@ def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
 
 def unknown(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
     """A layer with weights that no rule reads: whatever it touches stays."""
-    name = type(operation).__name__
-    text = f"No rule knows how {name} uses its weights."
+    reason = tracer.why(
+        operation, f"No rule knows how {type(operation).__name__} uses its weights."
+    )
+    tracer.record.unread[tracer.path(operation)] = reason
     for flow in call.flows:
-        tracer.freeze(flow, tracer.why(operation, text))
+        tracer.freeze(flow, reason)
+    for one in tracer.record.variables.values():
+        if any(one.variable is variable for variable in operation.weights):
+            tracer.ids.freeze(one.ids, reason)
     return [{} for _ in call.outputs]
+
+
+def _read(tracer: Tracer, operation: Any, call: Call) -> Sequence[Axes]:
+    """By the rule; a layer that is not as the rule expects is as one without a rule."""
+    try:
+        return WITH_WEIGHTS[type(operation)](tracer, operation, call)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return unknown(tracer, operation, call)
 
 
 def plain(layer: Any) -> bool:
