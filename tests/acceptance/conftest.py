@@ -13,10 +13,15 @@ from examples.fashion_mnist.find import FashionMnist
 
 
 @pytest.fixture(scope="session")
-def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the running service keeps its data (`data`) and what it says (`log`)."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="session")
+def service_url(service_folder: Path) -> Iterator[str]:
     """Address of a `prunery up` on the embedded default: SQLite, a folder, the folder queue."""
-    folder = tmp_path_factory.mktemp("service")
-    with service.running(folder / "data", folder / "log") as url:
+    with service.running(service_folder / "data", service_folder / "log") as url:
         yield url
 
 

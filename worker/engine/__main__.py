@@ -32,22 +32,22 @@ def main() -> int:
 
     reporter = Reporter(LineSink(arguments.events_fd))
     listen()
-    _settle_process(spec)
+    if spec.kind != "inspect_dataset":  # which needs no TensorFlow, whose import takes seconds
+        _settle_process(spec)
     return _run(spec, reporter)
 
 
 def _run(spec: EngineSpec, reporter) -> int:  # type: ignore[no-untyped-def]
     from worker.engine.job import run
-    from worker.engine.training import Interrupted
 
     try:
         done = run(spec, reporter)
     except PruneryError as error:
         reporter.sink(ProblemEvent(problem=error.problem(stage=reporter.stage_name)))
         return 1
-    except Interrupted:
-        return STOPPED
     except Exception as error:  # the process boundary: whatever it is, it becomes a document
+        if _is_interruption(error):
+            return STOPPED
         problem = _unexpected(error).problem(stage=reporter.stage_name)
         import traceback
 
@@ -56,6 +56,12 @@ def _run(spec: EngineSpec, reporter) -> int:  # type: ignore[no-untyped-def]
         return 1
     reporter.sink(done)
     return 0
+
+
+def _is_interruption(error: Exception) -> bool:
+    from worker.engine.training import Interrupted
+
+    return isinstance(error, Interrupted)
 
 
 def _unexpected(error: Exception) -> PruneryError:
