@@ -149,8 +149,8 @@ class EngineSpec(Wire):
     """spec.json: one run of `python -m worker.engine spec.json`. Paths are absolute.
 
     kind
-        inspect_model    model -> done.result = {"summary": ModelSummary, "prunability": Prunability}
-        inspect_dataset  dataset -> done.result = {"summary": DatasetSummary}
+        inspect_model    model -> done.result: `ModelInspection`
+        inspect_dataset  dataset -> done.result: `DatasetInspection`
         prune            the main job: levels under `levels_dir`, final files under `out_dir`
         choose           make level `choose_level` of finished levels the result
 

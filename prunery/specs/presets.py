@@ -80,7 +80,7 @@ DESCRIPTIONS: dict[str, str] = {
     "quick": "Is it worth trying? Three sizes at once, short retraining.",
     "balanced": "Nearly as good, smaller: the smallest size within 1 point on validation.",
     "smallest": "As small as possible: the smallest size within 3 points on validation.",
-    "article": "The article that began this project, as we read it: half the parameters in one round.",
+    "article": "The article that began this project, as we read it: half the size in one round.",
     "paper": "LeNet-300-100 as in Frankle & Carbin 2019: weight masks, 20% a round, both controls.",
 }
 
@@ -99,7 +99,9 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
         recipe = Recipe.model_validate({**merged, "preset": name}, strict=False)
     except ValidationError as error:
         raise PruneryError(
-            "recipe_invalid", "The recipe has fields that are not valid.", errors=field_errors(error)
+            "recipe_invalid",
+            "The recipe has fields that are not valid.",
+            errors=field_errors(error),
         ) from None
     from prunery.specs.rules import check  # the rules speak of whole recipes: they come last
 

@@ -37,7 +37,7 @@ class Objective(Wire):
     """When the ladder may stop. All None: every round is done and the last level chosen.
 
     `max_metric_drop` is absolute for metrics between 0 and 1, else relative to the dense model.
-    The others are shares of the dense model's figure (`size_bytes`: of the exported file, absolute).
+    The others are shares of the dense model's figure; `size_bytes` is the exported file's.
     """
 
     max_metric_drop: Annotated[float, Field(ge=0)] | None = None
@@ -107,7 +107,7 @@ class Training(Wire):
 
 
 class Recipe(Wire):
-    """Everything a job shall do. See `prunery.specs.presets.resolve` for how it is laid together."""
+    """Everything a job shall do; `prunery.specs.presets.resolve` lays it together."""
 
     preset: PresetName | None = None
     objective: Objective = Objective()

@@ -80,9 +80,7 @@ class Verdict(Wire):
     shipped: which network `model.keras` is. winning_ticket: None where no control was run.
     """
 
-    outcome: Literal[
-        "smaller", "over_limit", "nothing_within", "nothing_to_remove", "at_chance"
-    ]
+    outcome: Literal["smaller", "over_limit", "nothing_within", "nothing_to_remove", "at_chance"]
     sentence: str
     shipped: Literal["pruned", "fresh_small", "random_units", "fine_tuned", "dense"] = "pruned"
     winning_ticket: bool | None = None
