@@ -34,6 +34,7 @@ up: $(STAMP) ## serve on this machine: prints its address, stops at Ctrl-C
 docs: $(STAMP) ## write the pages that are generated from code
 	@$(BIN)/python -m scripts.error_codes
 	@$(BIN)/python -m app.core.states > docs/states.md
+	@$(BIN)/python -m app.core.settings > docs/settings.md
 	@$(BIN)/python -m app.main > docs/openapi.json
 
 lock: ## rewrite requirements/*.txt from pyproject.toml (needs uv)
