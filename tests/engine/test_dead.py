@@ -42,7 +42,8 @@ def compacted(model: keras.Model, mask: masks.Masks, limit: float = 1e-13) -> Co
     for key, variable in masks.variable_keys(model).items():
         np.testing.assert_array_equal(before[key], masks.values(variable))
     proof = certificate.certify(model, found.model, {})
-    assert proof["verdict"] == "exact", proof["reason"]
+    silent = proof["output_variation"] == 0  # a mask so sparse that no input gets through
+    assert proof["verdict"] == "exact" or silent, proof["reason"]
     assert proof["max_abs_diff_float64"] < limit * max(1.0, largest(model))
     return found
 

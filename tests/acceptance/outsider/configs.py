@@ -71,7 +71,7 @@ def interface(model: keras.Model) -> Any:
         return tuple(tensor.shape), str(tensor.dtype)
 
     return (
-        [(t.name, *described(t)) for t in graph.inputs],
+        [(t._keras_history.operation.name, *described(t)) for t in graph.inputs],
         repr(keras.tree.map_structure(described, graph._inputs_struct)),
         repr(keras.tree.map_structure(described, graph._outputs_struct)),
         list(model.output_names) if hasattr(model, "output_names") else None,

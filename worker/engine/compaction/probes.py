@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from worker.engine.loading.summary import input_names
+
 FREE_DIMENSION = 32
 _RANDOM, _SCALED, _SINGLE = 8, 4, 3
 _SCALE = 10.0
@@ -24,7 +26,7 @@ def inputs_for(
     rng = np.random.default_rng(seed)
     count = min((len(value) for value in given.values()), default=0)
     chosen = np.sort(rng.permutation(count)[:examples])
-    own = [np.asarray(given[t.name])[chosen] for t in model.inputs] if count else None
+    own = [np.asarray(given[name])[chosen] for name in input_names(model)] if count else None
     extra = [
         _extra(tensor, None if own is None else own[k], rng)
         for k, tensor in enumerate(model.inputs)
