@@ -15,8 +15,14 @@ LONGEST_TEXT = 4_000
 
 def configure(settings: Settings, process: str) -> None:
     """Send our log and the libraries' to one place, every line with the process's name."""
+
+    def name(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        event["process"] = process
+        return event
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,7 +50,6 @@ def configure(settings: Settings, process: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 def _cut(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:

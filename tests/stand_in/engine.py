@@ -100,7 +100,10 @@ def _climb(spec: EngineSpec, play: dict[str, Any], say: Any) -> None:
     assert spec.checkpoint_dir is not None
     for level in range(levels + 1):
         folder = spec.levels_dir / str(level)
+        figures = Figures(parameters=100 - level, size_bytes=10, metric=0.9)
+        found = LevelEvent(level=level, path=f"levels/{level}", figures=figures)
         if (folder / "manifest.json").exists():
+            say(found)  # as the engine does
             continue
         say(StageEvent(stage="retraining", level=level, levels=levels))
         until = time.monotonic() + play.get("seconds", 0.05)
@@ -116,8 +119,7 @@ def _climb(spec: EngineSpec, play: dict[str, Any], say: Any) -> None:
         folder.mkdir()
         (folder / "model.keras").write_text(f"level {level} of attempt {spec.attempt}")
         (folder / "manifest.json").write_text(json.dumps({"level": level}))
-        figures = Figures(parameters=100 - level, size_bytes=10, metric=0.9)
-        say(LevelEvent(level=level, path=f"levels/{level}", figures=figures))
+        say(found)
         if "finish" in asked:
             return
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from app.core import clock, events
@@ -53,6 +54,9 @@ class Recorder:
         self._row_at = self._event_at = self._checkpoint_at = 0.0
         self._checkpoints = 0
         self._checkpoint_waits = False
+        with database.reading() as session:
+            mine = select(JobLevelTable.level).where(JobLevelTable.job_id == claim.id)
+            self._levels = set(session.scalars(mine))
         self._warnings = self._stages = 0
 
     def __call__(self, event: Event) -> None:
@@ -133,6 +137,8 @@ class Recorder:
         """Store a finished level once: files first, then the manifest, then the row."""
         if not 0 <= event.level < MOST_LEVELS:
             raise UnsafeFileError(f"level {event.level}")
+        if event.level in self._levels:  # an earlier attempt's, told again
+            return
         place = f"jobs/{self._claim.id}/levels/{event.level}"
         files = upload_folder(
             self._storage,
@@ -147,6 +153,7 @@ class Recorder:
         if not self._storage.put_if_absent(f"{place}/manifest.json", content):
             log.info("level_exists", level=event.level)
         patiently(lambda: self._insert_level(event, files, manifest["sha256"]))
+        self._levels.add(event.level)
         # What the next level starts from goes with it.
         self._save_checkpoint()
 

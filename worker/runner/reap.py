@@ -74,6 +74,9 @@ def recover_lost(context: Context) -> None:
         for job in lost:
             log.warning("lease_expired", job_id=job.id, attempt=job.attempt, worker=job.worker)
             _recover(session, job, now, context)
+    for job in lost:
+        if job.status == Status.QUEUED:
+            context.broker.publish(context.database, "job", job.id, job.queue)
 
 
 def _recover(session: Session, job: JobTable, now: datetime, context: Context) -> None:

@@ -83,6 +83,16 @@ def test_a_crash_goes_on_from_the_last_finished_level(service: Service) -> None:
     assert storage.read(key) == b"level 0 of attempt 1"
 
 
+def test_levels_of_earlier_attempts_do_not_count_as_new(service: Service) -> None:
+    job_id = service.add_job({"levels": 2, "die": [[n, 1] for n in range(1, 9)]})
+    for _ in range(5):
+        run_job(service.context, job_id)
+    job = service.job(job_id)
+    # The first attempt finished level 0; three more finished nothing.
+    assert (job.status, job.attempt) == ("failed", 4)
+    assert len([event for event in service.events(job_id) if event.type == "level"]) == 1
+
+
 def test_an_engine_that_always_crashes_fails_with_what_was_seen(service: Service) -> None:
     job_id = service.add_job({"crash": True})
     for _ in range(4):
