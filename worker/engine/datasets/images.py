@@ -15,9 +15,9 @@ from PIL import Image, ImageOps, PngImagePlugin
 from prunery.screening import image_archives
 from prunery.screening.archives import Archive
 from prunery.specs.errors import PruneryError
-from worker.engine.datasets.labels import mismatch
 from worker.engine.datasets.pixels import CHANNELS
 from worker.engine.datasets.raw import Source
+from worker.engine.datasets.refusals import mismatch
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_PIXELS = 25_000_000

@@ -14,7 +14,7 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
 from worker.engine.datasets import finite
 from worker.engine.datasets import source as sources
-from worker.engine.datasets.labels import MAX_NAMED_CLASSES
+from worker.engine.datasets.plans import MAX_NAMED_CLASSES
 from worker.engine.datasets.raw import Source
 from worker.engine.datasets.roles import _TARGETS
 from worker.engine.datasets.scaling import chunks

@@ -26,7 +26,9 @@ from worker.engine.datasets import source as sources
 from worker.engine.datasets.canonical import Column, Group
 from worker.engine.datasets.dataset import Dataset
 from worker.engine.datasets.pixels import image_settings, looks_like_pixels
+from worker.engine.datasets.plans import Output, Plan
 from worker.engine.datasets.raw import Source, refuse_texts
+from worker.engine.datasets.refusals import mismatch
 
 
 def prepare(
@@ -70,7 +72,7 @@ def prepare(
 
 def _no_labels(model: ModelSummary) -> PruneryError:
     output = model.outputs[0]
-    return labels.mismatch(
+    return mismatch(
         output.name,
         f"labels for the output {output.name[:80]!r}",
         "none",
@@ -134,7 +136,7 @@ class _Preparation:
                         pixels.append(tensor.name)
         return ranges, pixels
 
-    def _labels(self, settled: roles.Roles) -> dict[str, labels.Plan]:
+    def _labels(self, settled: roles.Roles) -> dict[str, Plan]:
         order = ["train", "all", "validation", "test"]
         plans = {}
         for index, tensor in enumerate(self.model.outputs):
@@ -148,7 +150,7 @@ class _Preparation:
             for array in arrays.values():
                 if array.dtype.kind != "U":
                     finite.check(tensor.name, array)
-            output = labels.Output(
+            output = Output(
                 tensor,
                 losses.of_output(self.loss or self._own_loss(), tensor.name, index),
                 (self.model.output_activation or "") if index == 0 else "",
@@ -163,7 +165,7 @@ class _Preparation:
             plans[tensor.name] = plan
         if plans and len(plans) < len(self.model.outputs):
             lacking = next(t.name for t in self.model.outputs if t.name not in plans)
-            raise labels.mismatch(
+            raise mismatch(
                 lacking, f"labels for the output {lacking[:80]!r}", "none", "Name an array like it."
             )
         return plans
@@ -172,7 +174,7 @@ class _Preparation:
         compiled = self.model.compiled
         return (compiled.loss or "") if compiled is not None else ""
 
-    def _task(self, plans: Mapping[str, labels.Plan]) -> TaskKind:
+    def _task(self, plans: Mapping[str, Plan]) -> TaskKind:
         if plans:
             return next(iter(plans.values())).task
         inputs, outputs = self.model.inputs, self.model.outputs
@@ -181,7 +183,7 @@ class _Preparation:
         return "unknown"
 
     def _order(
-        self, settled: roles.Roles, plans: Mapping[str, labels.Plan]
+        self, settled: roles.Roles, plans: Mapping[str, Plan]
     ) -> dict[str, dict[str, np.ndarray | None]]:
         """By given split: the parts it is drawn into, with their examples (None: all, in order)."""
         given = "train" if "train" in settled.x else "all"
@@ -211,7 +213,7 @@ class _Preparation:
         split: str,
         parts: dict[str, np.ndarray | None],
         settled: roles.Roles,
-        plans: Mapping[str, labels.Plan],
+        plans: Mapping[str, Plan],
         ranges: Mapping[str, tuple[float, float]],
         task: TaskKind,
     ) -> Group:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from worker.engine.datasets.labels import mismatch
+from worker.engine.datasets.refusals import mismatch
 
 Shape = tuple[int | None, ...]
 
