@@ -39,14 +39,18 @@ def flat_inputs(model: keras.Model, x: dict[str, np.ndarray]) -> list[np.ndarray
 
 
 def flat_labels(model: keras.Model, y: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The arrays in the order of `model.outputs`, integers as int32; empty without labels."""
+    """The arrays in the order of `model.outputs`; empty without labels."""
     if not y:
         return []
     if len(model.outputs) == 1 and len(y) == 1:
-        arrays = [next(iter(y.values()))]
-    else:
-        arrays = [y[name] for name in functional(model).output_names]
-    return [array.astype(np.int32) if array.dtype.kind in "iub" else array for array in arrays]
+        return [next(iter(y.values()))]
+    return [y[name] for name in functional(model).output_names]
+
+
+def as_labels(value: Any) -> Any:
+    """Whole numbers of any width as int32, which every loss takes."""
+    tensor = tf.convert_to_tensor(value)
+    return tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.int32)
 
 
 def pack_inputs(model: keras.Model, flat: list[Any]) -> Any:

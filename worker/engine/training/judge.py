@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
-from worker.engine.calling import Scale, Split, flat_labels, functional
+from worker.engine.calling import Scale, Split, as_labels, flat_labels, functional
 from worker.engine.evaluation import Metric, predict
 
 _ROWS = 4096
@@ -57,7 +57,7 @@ class Judge:
             rows = slice(start, start + _ROWS)
             told = keras.tree.pack_sequence_as(struct, [tf.constant(o[rows]) for o in outputs])
             truth = keras.tree.pack_sequence_as(
-                struct, [tf.constant(np.asarray(y[rows])) for y in labels]
+                struct, [as_labels(np.asarray(y[rows])) for y in labels]
             )
             total += float(compiled(truth, told)) * len(outputs[0][rows])
         return total / count

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
 from worker.engine import masks as masks_module
-from worker.engine.calling import Scale, functional, pack_inputs, scaled
+from worker.engine.calling import Scale, as_labels, functional, pack_inputs, scaled
 from worker.engine.training import distillation
 from worker.engine.training.slots import (
     innermost,
@@ -114,7 +114,8 @@ class Step:
         layout = self.layout
         inputs = scaled(self.model, tensors[: layout.inputs], self.scale)
         first_extra = layout.inputs + len(layout.labels)
-        labels, extras = tensors[layout.inputs : first_extra], tensors[first_extra:]
+        labels = [as_labels(value) for value in tensors[layout.inputs : first_extra]]
+        extras = tensors[first_extra:]
         weight = extras[0] if layout.weighted else None
         outputs = self.model(pack_inputs(self.model, inputs), training=True)
         parts = []
