@@ -50,13 +50,7 @@ def _rows(report: Report, measure: Measure, language: Language) -> Iterator[Fact
 def _metric(
     report: Report, dense: Interval, compact: Interval, measure: Measure, language: Language
 ) -> Fact:
-    number = measure.numbers.integer(measure.examples)
-    detail = language.ngettext(
-        "of %(number)s unseen example",
-        "of %(number)s unseen examples",
-        measure.examples,
-        number=number,
-    )
+    detail = _of_examples(measure, language)
     difference = report.comparison.difference
     before, after = measure.show(dense.value), measure.show(compact.value)
     if difference is None:
@@ -82,6 +76,27 @@ def _metric(
     )
     meaning = change_in_words(difference, measure, language)
     return Fact(measure.name, detail, before, after, meaning, aside, chart, aside)
+
+
+def _of_examples(measure: Measure, language: Language) -> str:
+    number, count = measure.numbers.integer(measure.examples), measure.examples
+    if measure.split == "validation":
+        return language.ngettext(
+            "of the %(number)s example used for choosing",
+            "of the %(number)s examples used for choosing",
+            count,
+            number=number,
+        )
+    if measure.split == "train":
+        return language.ngettext(
+            "of the %(number)s training example",
+            "of the %(number)s training examples",
+            count,
+            number=number,
+        )
+    return language.ngettext(
+        "of %(number)s unseen example", "of %(number)s unseen examples", count, number=number
+    )
 
 
 def change_in_words(difference: Interval, measure: Measure, language: Language) -> str:

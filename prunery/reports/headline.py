@@ -72,25 +72,44 @@ def _smaller(report: Report, measure: Measure, language: Language) -> Headline:
         lead.insert(0, language.gettext("Your target and your limit could not both be met."))
     elif report.verdict.target_met is False:
         lead.insert(0, language.gettext("The size you asked for could not be reached."))
-    if report.comparison.difference is None:
-        lead.append(
-            language.gettext(
-                "There were no examples left to test it on, so its answers are untested."
-            )
-        )
-    else:
-        lead.append(
-            language.ngettext(
-                "We tested both on %(number)s example that neither had seen.",
-                "We tested both on %(number)s examples that neither had seen.",
-                measure.examples,
-                number=Numbers(language).integer(measure.examples),
-            )
-        )
+    lead.append(_tested(report, measure, language))
     return Headline(
         size_gain(report.dense, report.compact, language),
         cost(report, measure, language),
         tuple(lead),
+    )
+
+
+def _tested(report: Report, measure: Measure, language: Language) -> str:
+    """On what the answers were compared, and how far that can be trusted."""
+    number, count = measure.numbers.integer(measure.examples), measure.examples
+    if report.comparison.difference is None or measure.split == "none":
+        return language.gettext(
+            "There were no examples left to test it on, so its answers are untested."
+        )
+    if measure.split == "test":
+        return language.ngettext(
+            "We tested both on %(number)s example that neither had seen.",
+            "We tested both on %(number)s examples that neither had seen.",
+            count,
+            number=number,
+        )
+    if measure.split == "validation":
+        return language.ngettext(
+            "None were kept aside for a test: both were measured on the %(number)s example "
+            "that the size was chosen by.",
+            "None were kept aside for a test: both were measured on the %(number)s examples "
+            "that the size was chosen by.",
+            count,
+            number=number,
+        )
+    return language.ngettext(
+        "None were kept aside for a test: both were measured on the %(number)s training "
+        "example, so expect more mistakes.",
+        "None were kept aside for a test: both were measured on the %(number)s training "
+        "examples, so expect more mistakes.",
+        count,
+        number=number,
     )
 
 
@@ -201,4 +220,6 @@ def _amount(report: Report, difference: Interval, measure: Measure) -> str:
     before = report.dense.metric
     if measure.kind == "error" and before is not None and before.value:
         return measure.numbers.percent(abs(difference.value / before.value))
+    if measure.in_percent:
+        return measure.show_change(difference.value)
     return measure.numbers.significant(abs(difference.value), 2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from prunery.reports.charts import curve
+from prunery.reports.facts import change_in_words
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure
 from prunery.reports.numbers import Numbers
@@ -34,8 +35,23 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A rival of one step; `difference` is what our choice of parts gained over it."""
+
+    name: str
+    level: int
+    value: str
+    numbers: str
+    difference: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Ladder:
-    """`shown` is the step that a reader looks at: the chosen one unless they asked for another."""
+    """`shown` is the step that a reader looks at: the chosen one unless they asked for another.
+
+    `held_out`: how many examples were kept for choosing; 0: measured on training examples.
+    """
 
     chart: Markup
     steps: tuple[Step, ...]
@@ -43,6 +59,7 @@ class Ladder:
     shown: Step
     chosen: int
     by_weights: bool
+    held_out: int
 
     @property
     def last(self) -> int:
@@ -69,8 +86,9 @@ def tell(
     if len(levels) < 2:
         return None
     by_weights = _by_weights(levels)
-    controls = list(dict.fromkeys(result.control for result in report.controls))
-    steps = tuple(_step(level, controls, report, measure, language) for level in levels)
+    drawn = comparable(report)
+    controls = list(dict.fromkeys(result.control for result in drawn))
+    steps = tuple(_step(level, controls, drawn, measure, language) for level in levels)
     chosen = next(
         (step.level for step in steps if step.chosen),
         report.chosen_level if report.chosen_level in {step.level for step in steps} else 0,
@@ -79,14 +97,35 @@ def tell(
     seen = min(steps, key=lambda step: abs(step.level - wanted))
     picture = draw(
         levels,
-        report.controls,
+        drawn,
         measure,
         language,
         limit=_limit(report, levels[0]),
         chosen=seen.level,
     )
     names = tuple(control_name(control, language) for control in controls)
-    return Ladder(picture, steps, names, seen, chosen, by_weights)
+    held_out = report.data.examples.get("validation", 0)
+    return Ladder(picture, steps, names, seen, chosen, by_weights, held_out)
+
+
+def comparable(report: Report) -> tuple[ControlResult, ...]:
+    """The controls that were measured on the same examples as the levels."""
+    return tuple(one for one in report.controls if "test" not in (one.note or ""))
+
+
+def controls(report: Report, measure: Measure, language: Language) -> tuple[Control, ...]:
+    """Every control experiment as a row."""
+    return tuple(
+        Control(
+            control_name(one.control, language),
+            one.level,
+            measure.show(one.metric.value),
+            measure.numbers.integer(one.parameters),
+            change_in_words(one.difference, measure, language) if one.difference else "–",
+            one.note or "",
+        )
+        for one in report.controls
+    )
 
 
 def draw(
@@ -159,11 +198,15 @@ def _caption(by_weights: bool, language: Language) -> str:
 
 
 def _step(
-    level: Level, controls: list[str], report: Report, measure: Measure, language: Language
+    level: Level,
+    controls: list[str],
+    drawn: Sequence[ControlResult],
+    measure: Measure,
+    language: Language,
 ) -> Step:
     assert level.metric is not None  # noqa: S101 - callers pass measured levels only
     numbers = Numbers(language)
-    results = {c.control: c for c in report.controls if c.level == level.level}
+    results = {c.control: c for c in drawn if c.level == level.level}
     return Step(
         level=level.level,
         size=numbers.bytes(level.size_bytes),

@@ -1,4 +1,4 @@
-"""How a metric is spoken of: as right answers, as a score, or as an error."""
+"""How a metric is spoken of: right answers, another share, a score, or an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from prunery.reports.language import Language
 from prunery.reports.numbers import Numbers
 from prunery.specs.report import Report
 
-Kind = Literal["answers", "score", "error"]
+Kind = Literal["answers", "share", "score", "error"]
+Split = Literal["test", "validation", "train", "none"]
 
 FINE_EXAMPLES = 5_000
 """From here on a second decimal of a percentage means something."""
@@ -17,32 +18,38 @@ FINE_EXAMPLES = 5_000
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric with its words. `examples`: how many test examples stand behind it."""
+    """A metric with its words. `examples` of `split` stand behind the figures before and after."""
 
     kind: Kind
     name: str
     higher_is_better: bool
     examples: int
     numbers: Numbers
+    split: Split = "test"
 
     def show(self, value: float) -> str:
         """The figure itself: a percentage of right answers, else a number."""
-        if self.kind == "answers":
+        if self.in_percent:
             return self.numbers.percent(value, self.decimals)
         return self.numbers.significant(value)
 
     def show_tick(self, value: float) -> str:
         """The figure on an axis, as short as it can be."""
-        if self.kind == "answers":
+        if self.in_percent:
             whole = abs(value * 100 - round(value * 100)) < 1e-6
             return self.numbers.percent(value, 0 if whole else 1)
         return self.numbers.significant(value)
 
     def show_change(self, value: float) -> str:
         """A difference without its sign: points of a percentage, else a number."""
-        if self.kind == "answers":
+        if self.in_percent:
             return self.numbers.points(value, self.decimals)
         return self.numbers.significant(abs(value))
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether the figure is a share that people read as a percentage."""
+        return self.kind in ("answers", "share")
 
     @property
     def decimals(self) -> int:
@@ -57,14 +64,32 @@ class Measure:
 def measure(report: Report, language: Language) -> Measure:
     """The words for the metric that the report is about."""
     task, name = report.task, report.task.metric or "metric"
-    examples = report.data.examples.get("test", 0)
-    if task.metric_higher_is_better:
-        kind: Kind = "answers" if _counts_right_answers(name) else "score"
-    else:
-        kind = "error"
+    split, examples = measured_on(report)
     return Measure(
-        kind, _name(name, language), task.metric_higher_is_better, examples, Numbers(language)
+        _kind(name, task.metric_higher_is_better),
+        _name(name, language),
+        task.metric_higher_is_better,
+        examples,
+        Numbers(language),
+        split,
     )
+
+
+def measured_on(report: Report) -> tuple[Split, int]:
+    """Which examples the figures before and after are of: the test's, or the next best."""
+    splits: tuple[Split, ...] = ("test", "validation", "train")
+    for split in splits:
+        if count := report.data.examples.get(split, 0):
+            return split, count
+    return "none", 0
+
+
+def _kind(name: str, higher_is_better: bool) -> Kind:
+    if not higher_is_better:
+        return "error"
+    if name in ("balanced_accuracy", "mean_iou"):
+        return "share"
+    return "answers" if _counts_right_answers(name) else "score"
 
 
 def _counts_right_answers(name: str) -> bool:
@@ -74,6 +99,7 @@ def _counts_right_answers(name: str) -> bool:
 def _name(name: str, language: Language) -> str:
     names = {
         "balanced_accuracy": language.gettext("Right answers, averaged over kinds"),
+        "top_5_accuracy": language.gettext("Right answers among the first five"),
         "macro_f1": language.gettext("Macro F1"),
         "f1": language.gettext("F1"),
         "auc": language.gettext("Area under the curve"),

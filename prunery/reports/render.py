@@ -38,6 +38,7 @@ class Story:
     headline: headline.Headline
     squares: Markup
     facts: tuple[facts.Fact, ...]
+    controls: tuple[ladder.Control, ...]
     ladder: ladder.Ladder | None
     trust: tuple[trust.Check, ...]
     agreement: agreement.Agreement | None
@@ -80,6 +81,7 @@ def tell(report: Report, language: Language, level: int | None = None) -> Story:
         squares=_squares(report, language),
         facts=facts.rows(report, measure, language),
         ladder=ladder.tell(report, measure, language, level),
+        controls=ladder.controls(report, measure, language),
         trust=trust.checks(report, measure, language),
         agreement=agreement.tell(report, measure, language),
         removal=removal.tell(report, language),

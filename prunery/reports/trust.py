@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prunery.reports.facts import change_in_words
-from prunery.reports.ladder import control_name
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure
 from prunery.reports.numbers import Numbers
@@ -91,8 +90,10 @@ def _agreement(proof: Proof, language: Language) -> str:
 def _test(report: Report, language: Language) -> Check:
     if not report.data.examples.get("test"):
         return Check(
-            language.gettext("Nothing was tested"),
-            language.gettext("There were no test examples. Keep some aside and run the job again."),
+            language.gettext("No examples were kept aside for a test"),
+            language.gettext(
+                "What is measured is too kind. Keep some aside and run the job again."
+            ),
             tone="caution",
         )
     looks = report.comparison.test_looks
@@ -164,19 +165,9 @@ def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Ch
             say("Control experiments of the same size did worse.") + f" {margin}",
         )
     elif verdict.winning_ticket is False:
-        detail = _rivals_of_choice(report, language)
         yield Check(
             say("It is not a winning ticket"),
             say("A control experiment of the same size did about as well or better.")
-            + f" {margin}{detail}",
+            + f" {margin}",
             tone="caution",
         )
-
-
-def _rivals_of_choice(report: Report, language: Language) -> str:
-    notes = [
-        f"{control_name(result.control, language)}: {result.note}"
-        for result in report.controls
-        if result.level == report.chosen_level and result.note
-    ]
-    return (" " + "; ".join(notes)) if notes else ""

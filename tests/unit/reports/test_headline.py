@@ -95,3 +95,19 @@ def test_an_error_metric_is_told_as_a_share_of_the_error_before() -> None:
         comparison=Comparison(difference=Interval(value=0.1, low=0.02, high=0.2)),
     )
     assert tell(report).endswith("with an error 5.0% larger")
+
+
+@pytest.mark.parametrize(
+    ("examples", "words"),
+    [
+        ({"train": 900, "validation": 100}, "on the 100 examples that the size was chosen by"),
+        ({"train": 900}, "on the 900 training examples"),
+        ({"train": 800, "validation": 100, "test": 100}, "100 examples that neither had seen"),
+    ],
+)
+def test_the_lead_names_the_examples_that_were_really_used(
+    examples: dict[str, int], words: str
+) -> None:
+    report = reports.report(data=Data(examples=examples))
+    lead = headline.compose(report, measures.measure(report, ENGLISH), ENGLISH).lead
+    assert any(words in sentence for sentence in lead)

@@ -179,3 +179,12 @@ def test_the_stylesheet_is_small_and_asks_no_stranger() -> None:
     assert "http:" not in text
     assert "https:" not in text
     assert "@import" not in text
+
+
+def test_a_control_measured_on_other_examples_is_told_but_not_drawn() -> None:
+    usual = reports.report()
+    moved = tuple(one.model_copy(update={"note": "on test examples"}) for one in usual.controls)
+    html = render(usual.model_copy(update={"controls": moved}))
+    assert "random-m" not in html.partition("</style>")[2]
+    assert "on test examples" in html
+    assert "small net, fresh start" in html
