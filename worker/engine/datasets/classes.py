@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from prunery.specs.errors import PruneryError
-from worker.engine.datasets.plans import MAX_NAMED_CLASSES, Convert, Output, Plan
+from worker.engine.datasets.plans import MAX_NAMED_CLASSES, Convert, Output, Plan, one_hot
 from worker.engine.datasets.refusals import mismatch, shape_text
 
 BINARY_HINT = "A sigmoid output with a binary loss takes labels 0 and 1."
