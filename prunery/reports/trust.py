@@ -91,9 +91,7 @@ def _test(report: Report, language: Language) -> Check:
     if not report.data.examples.get("test"):
         return Check(
             language.gettext("No examples were kept aside for a test"),
-            language.gettext(
-                "What is measured is too kind. Keep some aside and run the job again."
-            ),
+            language.gettext("The figures are too kind. Keep some aside and run the job again."),
             tone="caution",
         )
     looks = report.comparison.test_looks
