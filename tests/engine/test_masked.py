@@ -103,3 +103,47 @@ def test_rescaled_values_return_to_their_full_size_meaning():
     gamma = masks.values(masks.variable_keys(full)["norm/gamma"])
     small = masks.values(masks.variable_keys(compact)["norm/gamma"])
     np.testing.assert_array_equal(gamma[KEPT], small * 2)
+
+
+def test_rescaled_values_that_nothing_trained_return_bit_for_bit():
+    original, compact = net(8), net(4)
+    factor = 2**-0.5
+    old = masks.values(masks.variable_keys(original)["norm/gamma"])
+    masks.variable_keys(compact)["norm/gamma"].assign(
+        (old[KEPT].astype(np.float64) * factor).astype("float32")
+    )
+    full = masked.scatter(original, compact, KEEP, rescaled={"norm/gamma": factor})
+    gamma = masks.values(masks.variable_keys(full)["norm/gamma"])
+    np.testing.assert_array_equal(gamma[KEPT], old[KEPT])
+
+
+def test_slots_of_namesakes_in_nested_models_are_told_apart():
+    def named(units: int) -> keras.Model:
+        blocks = [
+            keras.Sequential(
+                [keras.Input((4,)), layers.Dense(n, name="d"), layers.Dense(4, name="o")], name=name
+            )
+            for name, n in (("one", units), ("two", 6))
+        ]
+        inputs = keras.Input((4,))
+        model = keras.Model(inputs, blocks[1](blocks[0](inputs)))
+        model.compile("adam", loss="mse")
+        data = np.random.default_rng(0).normal(size=(2, 8, 4))
+        model.fit(data[0], data[1], verbose=0)
+        return model
+
+    original, compact = named(6), named(3)
+    kept = np.array([0, 2, 5])
+    keep = {"one/d/kernel": {1: kept}, "one/d/bias": {0: kept}, "one/o/kernel": {0: kept}}
+    full = masked.scatter(original, compact, keep)
+    order = [masks.key_of(full)[id(v)] for v in full.trainable_variables]
+    first = order.index("one/d/kernel")
+    np.testing.assert_array_equal(
+        masks.values(full.optimizer._momentums[first])[:, kept],
+        masks.values(compact.optimizer._momentums[first]),
+    )
+    other = order.index("two/d/kernel")
+    np.testing.assert_array_equal(
+        masks.values(full.optimizer._velocities[other]),
+        masks.values(compact.optimizer._velocities[other]),
+    )

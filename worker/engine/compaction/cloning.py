@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from typing import Any
 
 import keras
@@ -12,7 +13,10 @@ from worker.engine import masks
 
 def clone(model: keras.Model) -> keras.Model:
     """Rebuild a model from its configuration and copy its weights and vocabularies, uncompiled."""
-    twin = type(model).from_config(model.get_config())
+    with warnings.catch_warnings():
+        # A dict of inputs whose keys are not the inputs' names warns, as the upload did.
+        warnings.simplefilter("ignore", UserWarning)
+        twin = type(model).from_config(model.get_config())
     if not twin.built:
         twin.build_from_config(model.get_build_config())
     theirs = masks.variable_keys(model, seeds=True)

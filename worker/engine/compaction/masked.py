@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from worker.engine import masks
-from worker.engine.compaction import cloning
+from worker.engine.compaction import cloning, optimizer
 
 Keep = Mapping[str, Mapping[int, Sequence[int]]]
 
@@ -36,17 +36,17 @@ def scatter(
     that of `compact`, its optimizer's slots are scattered alike and initial where masked.
     """
     full = cloning.clone(original)
-    factors = rescaled or {}
     given = masks.variable_keys(compact)
     for key, variable in masks.variable_keys(full).items():
         if key in given:
-            variable.assign(_scattered(variable, given[key], key, keep.get(key, {}), factors))
+            factor = (rescaled or {}).get(key)
+            variable.assign(_scattered(variable, given[key], keep.get(key, {}), factor))
     for layer in masks.layer_paths(full).values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
-    optimizer = cloning.copy_compilation(compact, full)
-    if optimizer is not None:
-        _scatter_slots(optimizer, compact.optimizer, full, keep)
+    trained = cloning.copy_compilation(compact, full)
+    if trained is not None:
+        _scatter_slots(trained, compact.optimizer, full, compact, keep)
     return full
 
 
@@ -61,9 +61,9 @@ def under_mask(
     full = cloning.clone(original)
     for key, variable in masks.variable_keys(full).items():
         variable.assign(weights[key])
-    optimizer = cloning.copy_compilation(compact, full)
-    if optimizer is not None:
-        _scatter_slots(optimizer, compact.optimizer, full, keep)
+    trained = cloning.copy_compilation(compact, full)
+    if trained is not None:
+        _scatter_slots(trained, compact.optimizer, full, compact, keep)
     return full
 
 
@@ -79,64 +79,51 @@ def masks_of(original: keras.Model, keep: Keep) -> masks.Masks:
 
 
 def _scattered(
-    variable: Any, given: Any, key: str, axes: Mapping[int, Sequence[int]], factors: Any
+    variable: Any, given: Any, axes: Mapping[int, Sequence[int]], factor: float | None
 ) -> np.ndarray:
-    value = masks.values(given)
-    if key in factors:
-        value = (value / factors[key]).astype(value.dtype)
-    if not axes:
-        return value
-    full = (
-        masks.values(variable)
-        if variable.name in STATISTICS
-        else np.zeros_like(value, shape=variable.shape)
-    )
-    full[_corner(axes, variable.shape)] = value
+    """The compact values in their places; `variable` still holds those of the original."""
+    original, value = masks.values(variable), masks.values(given)
+    corner = _corner(axes, original.shape)
+    if factor is not None:
+        value = _scaled_back(value, original[corner], factor)
+    full = original if variable.name in STATISTICS else np.zeros_like(original)
+    full[corner] = value
     return full
+
+
+def _scaled_back(value: np.ndarray, original: np.ndarray, factor: float) -> np.ndarray:
+    """Values before they were rescaled: the original's, bit for bit, where nothing trained them."""
+    untouched = (original.astype(np.float64) * factor).astype(value.dtype) == value
+    return np.where(untouched, original, (value.astype(np.float64) / factor).astype(value.dtype))
 
 
 def _corner(axes: Mapping[int, Sequence[int]], shape: Sequence[int]) -> Any:
     """Index of the kept part: `value[_corner(...)]` has the compact shape."""
+    if not shape:
+        return ()
     return np.ix_(
         *(np.asarray(axes.get(axis, range(size)), int) for axis, size in enumerate(shape))
     )
 
 
-def _scatter_slots(full: Any, compact: Any, model: keras.Model, keep: Keep) -> None:
-    """Slots pair up by position: both optimizers are of one class, built on the same order."""
-    owners = _owners(model, full)
-    for slot, small in zip(full.variables, compact.variables, strict=True):
-        key = owners.get(id(slot))
-        axes = keep.get(key, {}) if key else {}
-        if not axes:
-            if slot.shape == small.shape:
-                slot.assign(small.value)
-            continue
-        value = masks.values(slot)
-        corner = _corner(axes, slot.shape) if len(slot.shape) > max(axes) else None
-        if corner is None or value[corner].shape != tuple(small.shape):
+def _scatter_slots(
+    full: Any, compact: Any, model: keras.Model, small: keras.Model, keep: Keep
+) -> None:
+    """Each weight's slots go where the weight goes; steps and rates are copied."""
+    inner = getattr(full, "inner_optimizer", None)
+    if inner is not None:
+        _scatter_slots(inner, compact.inner_optimizer, model, small, keep)
+    for name, variable in vars(compact).items():
+        if isinstance(variable, keras.Variable):
+            getattr(full, name).assign(variable.value)
+    source = optimizer.slots(compact, masks.key_of(small))
+    shapes = {key: tuple(v.shape) for key, v in masks.variable_keys(model).items()}
+    for place, slot in optimizer.slots(full, masks.key_of(model)).items():
+        value, given = masks.values(slot), masks.values(source[place])
+        axes = keep.get(place[1], {})
+        if axes and value.shape != shapes[place[1]]:
             continue  # Factored slots (Adafactor) are no slices of their variable's.
-        value[corner] = masks.values(small)
-        slot.assign(value)
-
-
-def _owners(model: keras.Model, optimizer: Any) -> dict[int, str]:
-    """The key of the variable that each slot belongs to, found by its name.
-
-    Slots are named after `variable.path`, which two nested models may have in common: the n-th slot
-    of one name belongs to the n-th variable of that path.
-    """
-    keys = masks.key_of(model)
-    by_prefix: dict[str, list[str]] = {}
-    for variable in model.trainable_variables:
-        by_prefix.setdefault(f"{variable.path.replace('/', '_')}_", []).append(keys[id(variable)])
-    longest = sorted(by_prefix, key=len, reverse=True)
-    met: dict[str, int] = {}
-    owners = {}
-    for slot in optimizer.variables:
-        prefix = next((prefix for prefix in longest if slot.name.startswith(prefix)), None)
-        if prefix is not None:
-            candidates = by_prefix[prefix]
-            owners[id(slot)] = candidates[met.get(slot.name, 0) % len(candidates)]
-            met[slot.name] = met.get(slot.name, 0) + 1
-    return owners
+        corner = _corner(axes, value.shape)
+        if value[corner].shape == given.shape:
+            value[corner] = given
+            slot.assign(value)
