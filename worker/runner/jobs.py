@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app.core.tables import DatasetTable, JobLevelTable, JobTable, ModelTable
 from prunery.specs.datasets import DatasetOptions
@@ -42,9 +44,21 @@ def run_job(context: Context, job_id: str) -> None:
         ):
             log.info("job_claimed")
             try:
-                _attempt(context, claim)
+                _guarded(context, claim)
             except LeaseLostError:
                 log.warning("attempt_void")
+
+
+def _guarded(context: Context, claim: Claim) -> None:
+    try:
+        _attempt(context, claim)
+    except LeaseLostError:
+        raise
+    except Exception:
+        # Storage may be full or away: let go of the job now, not when the lease runs out.
+        log.exception("attempt_failed")
+        error = PruneryError("internal", "The worker could not go on with this job.")
+        _save(context, claim, lambda s: outcome.crash(s, claim, context.settings, error))
 
 
 def _attempt(context: Context, claim: Claim) -> None:
@@ -65,7 +79,7 @@ def _attempt(context: Context, claim: Claim) -> None:
             log.error("engine_unsafe", what=str(error))
             _fail(context, claim, PruneryError("engine_crashed", "The engine left unusable files."))
             return
-        _settle(context, claim, ending)
+        _save(context, claim, lambda s: outcome.settle(s, claim, context.settings, ending))
 
 
 def _run(
@@ -145,19 +159,20 @@ def _test_looks(context: Context, job: JobTable) -> int:
 
 
 def _fail(context: Context, claim: Claim, error: PruneryError) -> None:
-    def save() -> None:
-        with context.database.session() as session:
-            outcome.fail(session, claim, context.settings, error.problem())
+    def fail(session: Session) -> bool:
+        outcome.fail(session, claim, context.settings, error.problem())
+        return False
 
-    patiently(save)
+    _save(context, claim, fail)
 
 
-def _settle(context: Context, claim: Claim, ending: Ending) -> None:
+def _save(context: Context, claim: Claim, end: Callable[[Session], bool]) -> None:
+    """Write how the attempt ended; wake a worker where the job waits again."""
     waiting: list[bool] = []
 
     def save() -> None:
         with context.database.session() as session:
-            waiting.append(outcome.settle(session, claim, context.settings, ending))
+            waiting.append(end(session))
 
     patiently(save)
     if waiting[-1]:

@@ -83,24 +83,26 @@ def give_back(session: Session, claim: Claim, settings: Settings) -> bool:
     return _let_go(session, claim, Status.QUEUED, settings, free=True, queued_at=now)
 
 
-def crash(session: Session, claim: Claim, settings: Settings, ending: Ending) -> bool:
-    """Queue the job again after its engine died, or fail it for good."""
-    memory = ending.code == SIGKILL
-    error = PruneryError(
-        "out_of_memory" if memory else "engine_crashed",
-        f"The engine ended with {ending.describe()}"
-        + (": the system took it away, as it does when memory is short." if memory else "."),
-    )
-    if ending.code == MISSING:
-        error = PruneryError("sandbox_unavailable", "A wall of the sandbox could not be raised.")
+def crash(session: Session, claim: Claim, settings: Settings, seen: PruneryError) -> bool:
+    """Queue the job again after an attempt broke off, or fail it for good; `seen` says how."""
     job = _lock(session, claim)
-    problem = error.problem(request_id=job.request_id, stage=job.stage)
+    problem = seen.problem(request_id=job.request_id, stage=job.stage)
     if job.idle_attempts >= settings.max_idle_attempts:
         fail(session, claim, settings, problem)
         return False
-    # Kept for the case that no attempt gets further.
-    seen = {"queued_at": clock.now(), "error": problem.model_dump(mode="json")}
-    return _let_go(session, claim, Status.QUEUED, settings, free=False, **seen)
+    # The error is kept for the case that no attempt gets further.
+    kept = {"queued_at": clock.now(), "error": problem.model_dump(mode="json")}
+    return _let_go(session, claim, Status.QUEUED, settings, free=False, **kept)
+
+
+def broke_off(ending: Ending) -> PruneryError:
+    """What an engine's unexpected end looked like."""
+    if ending.code == MISSING:
+        return PruneryError("sandbox_unavailable", "A wall of the sandbox could not be raised.")
+    if ending.code == SIGKILL:
+        detail = "The system ended the engine, as it does when memory is short."
+        return PruneryError("out_of_memory", detail)
+    return PruneryError("engine_crashed", f"The engine ended with {ending.describe()}.")
 
 
 def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -> bool:
@@ -119,7 +121,7 @@ def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -
     elif ending.asked is Asked.SHUTDOWN and stopped:
         return give_back(session, claim, settings)
     else:
-        return crash(session, claim, settings, ending)
+        return crash(session, claim, settings, broke_off(ending))
     return False
 
 

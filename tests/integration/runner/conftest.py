@@ -22,13 +22,20 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Service]:
+    request: pytest.FixtureRequest,
+) -> Service:
     """On each of both databases, with the stand-in engine."""
+    name = "service" if request.param == "sqlite" else "service_on_postgres"
+    made: Service = request.getfixturevalue(name)
+    return made
+
+
+@pytest.fixture
+def service_on_postgres(
+    tmp_path: Path, fresh_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """On Postgres, with the stand-in engine."""
     monkeypatch.setattr(supervise, "ENTER", "tests.stand_in.enter")
-    more = {}
-    if request.param == "postgres":
-        more["database_url"] = request.getfixturevalue("fresh_postgres_url")
-    made = Service.make(tmp_path, **more)
+    made = Service.make(tmp_path, database_url=fresh_postgres_url)
     yield made
     made.close()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from app.core import clock
@@ -239,3 +240,37 @@ def test_an_upload_that_is_gone_fails_the_job(service: Service) -> None:
 def test_nothing_of_an_attempt_is_left_on_the_disk(service: Service) -> None:
     run_job(service.context, service.add_job({"levels": 0}))
     assert list((service.context.settings.work_dir / "jobs").iterdir()) == []
+
+
+def test_a_job_outlives_storage_that_is_full_for_a_while(service: Service) -> None:
+    job_id = service.add_job({"levels": 0})
+    place = service.context.settings.storage_dir / "jobs"
+    place.write_text("no folder, so that nothing can be stored below")
+    run_job(service.context, job_id)
+    job = service.job(job_id)
+    assert job.error is not None
+    assert (job.status, job.error["code"]) == ("queued", "internal")
+    place.unlink()
+    run_job(service.context, job_id)
+    assert (service.job(job_id).status, service.job(job_id).error) == ("succeeded", None)
+
+
+def test_a_job_outlives_its_connections_to_the_database(
+    service_on_postgres: Service,
+) -> None:
+    service = service_on_postgres
+    job_id = service.add_job({"levels": 5, "seconds": 0.4})
+    url = service.context.settings.database.replace("+psycopg", "")
+    with (
+        psycopg.connect(url, autocommit=True) as other,
+        running(service, job_id, lambda: service.job(job_id).stage == "retraining"),
+    ):
+        for _ in range(10):
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            time.sleep(0.2)
+    job = service.job(job_id)
+    assert (job.status, job.attempt) == ("succeeded", 1)
+    assert [level.level for level in service.levels(job_id)] == list(range(6))
