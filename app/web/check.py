@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 from dataclasses import dataclass
@@ -75,8 +76,11 @@ class Found:
 async def show_check(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
     """Wait a little for the sandbox, then say what is known so far. Starts nothing."""
     answers = Answers.read(dict(request.query_params))
-    for kind in KINDS:
-        await uploads.settled(ctx, visitor, kind, getattr(answers, kind.name), WAIT_SECONDS)
+    waiting = (
+        uploads.settled(ctx, visitor, kind, getattr(answers, kind.name), WAIT_SECONDS)
+        for kind in KINDS
+    )
+    await asyncio.gather(*waiting)
     return await run_in_threadpool(_draw, request, ctx, visitor, answers, ())
 
 

@@ -80,6 +80,20 @@ def _literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _won(job: JobView, language: Language) -> str:
+    """'4.4 times smaller', or that nothing was won."""
+    metrics = job.metrics or {}
+    if metrics.get("outcome") not in ("smaller", "over_limit"):
+        return language.gettext("Done")
+    try:
+        ratio = metrics["dense"]["size_bytes"] / max(metrics["compact"]["size_bytes"], 1)
+    except (KeyError, TypeError):
+        return language.gettext("Done")
+    if ratio < 1.1:
+        return language.gettext("Done")
+    return language.gettext("%(times)s smaller", times=Numbers(language).times(ratio, 2))
+
+
 def in_short(job: JobView, language: Language) -> str:
     """A job in the list: how it stands, in a few words."""
     say = language.gettext
@@ -89,7 +103,7 @@ def in_short(job: JobView, language: Language) -> str:
         Status.QUEUED: say("Waiting"),
         Status.PAUSED: say("Paused"),
         Status.CANCELLING: say("Stopping"),
-        Status.SUCCEEDED: say("Done"),
+        Status.SUCCEEDED: _won(job, language),
         Status.FAILED: say("Did not work"),
         Status.CANCELLED: say("Cancelled"),
         Status.EXPIRED: say("Waited too long"),

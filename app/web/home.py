@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any
 
@@ -129,11 +130,15 @@ async def start_sample(request: Request, ctx: Ctx, visitor: Visitor) -> Response
     """Our own model and examples, without a further question."""
     if not sample.is_here():
         raise PruneryError("not_found", "The sample is not installed on this server.")
+    pair = ((MODEL, sample.MODEL), (DATASET, sample.DATASET))
     made: dict[str, str] = {}
-    for kind, path in ((MODEL, sample.MODEL), (DATASET, sample.DATASET)):
+    for kind, path in pair:
         add = functools.partial(service.add_file, ctx, visitor.owner_id, kind, path)
         made[kind.name] = (await run_in_threadpool(add)).id
-        await uploads.settled(ctx, visitor, kind, made[kind.name], SAMPLE_SECONDS)
+    waiting = (
+        uploads.settled(ctx, visitor, kind, made[kind.name], SAMPLE_SECONDS) for kind in KINDS
+    )
+    await asyncio.gather(*waiting)
     name = language.of(request).gettext("Our sample")
     asked = JobRequest(
         model=made["model"], dataset=made["dataset"], name=name, recipe=sample.RECIPE

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from prunery.reports.charts import interval
 from prunery.reports.headline import speed_ratio
 from prunery.reports.language import Language
-from prunery.reports.measures import Measure
+from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
 from prunery.specs.report import Interval, Report
 
@@ -53,7 +53,7 @@ def _metric(
     detail = _of_examples(measure, language)
     difference = report.comparison.difference
     before, after = measure.show(dense.value), measure.show(compact.value)
-    if difference is None:
+    if difference is None or not is_finite(difference):
         meaning = language.gettext("How sure the difference is was not measured.")
         return Fact(measure.name, detail, before, after, meaning)
     allowed = report.comparison.allowed_drop

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from prunery.reports.language import Language
-from prunery.reports.measures import Measure
+from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
 from prunery.specs.report import Interval, ModelFigures, Report
 
@@ -83,7 +83,7 @@ def _smaller(report: Report, measure: Measure, language: Language) -> Headline:
 def _tested(report: Report, measure: Measure, language: Language) -> str:
     """On what the answers were compared, and how far that can be trusted."""
     number, count = measure.numbers.integer(measure.examples), measure.examples
-    if report.comparison.difference is None or measure.split == "none":
+    if not is_finite(report.comparison.difference) or measure.split == "none":
         return language.gettext(
             "There were no examples left to test it on, so its answers are untested."
         )
@@ -134,7 +134,7 @@ def size_gain(dense: ModelFigures, compact: ModelFigures, language: Language) ->
 def cost(report: Report, measure: Measure, language: Language) -> str:
     """', with about 3 more mistakes in 1,000'; empty where nothing was tested."""
     difference = report.comparison.difference
-    if difference is None:
+    if difference is None or not is_finite(difference):
         return ""
     if measure.kind == "answers":
         return _mistakes(difference, language)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from prunery.reports.charts import curve
 from prunery.reports.facts import change_in_words
 from prunery.reports.language import Language
-from prunery.reports.measures import Measure
+from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
 from prunery.specs.report import ControlResult, Level, Report
 
@@ -82,7 +82,7 @@ def tell(
     report: Report, measure: Measure, language: Language, shown: int | None = None
 ) -> Ladder | None:
     """The ladder of a finished job; None where there is nothing to draw."""
-    levels = [level for level in report.levels if level.metric is not None]
+    levels = [level for level in report.levels if is_finite(level.metric)]
     if len(levels) < 2:
         return None
     by_weights = _by_weights(levels)
@@ -110,7 +110,9 @@ def tell(
 
 def comparable(report: Report) -> tuple[ControlResult, ...]:
     """The controls that were measured on the same examples as the levels."""
-    return tuple(one for one in report.controls if "test" not in (one.note or ""))
+    return tuple(
+        one for one in report.controls if "test" not in (one.note or "") and is_finite(one.metric)
+    )
 
 
 def controls(report: Report, measure: Measure, language: Language) -> tuple[Control, ...]:

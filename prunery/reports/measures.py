@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from prunery.reports.language import Language
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Report
+from prunery.specs.report import Interval, Report
 
 Kind = Literal["answers", "share", "score", "error"]
 Split = Literal["test", "validation", "train", "none"]
@@ -59,6 +60,13 @@ class Measure:
     def gain(self, difference: float) -> float:
         """A difference with its sign turned so that more is better."""
         return difference if self.higher_is_better else -difference
+
+
+def is_finite(interval: Interval | None) -> bool:
+    """Whether a figure and its interval can be drawn; a network may have diverged."""
+    if interval is None:
+        return False
+    return all(math.isfinite(value) for value in (interval.value, interval.low, interval.high))
 
 
 def measure(report: Report, language: Language) -> Measure:

@@ -17,6 +17,8 @@ from prunery.reports.language import Language
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+NOTHING = "–"
+"""What is printed for a figure that came out as no number."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Numbers:
 
     def integer(self, value: float) -> str:
         """1,166,188."""
-        return self._decimal(Decimal(round(value)), 0)
+        return self._decimal(_round(value, 0), 0)
 
     def decimal(self, value: float, decimals: int = 3) -> str:
         """A number with exactly this many decimals."""
@@ -36,7 +38,7 @@ class Numbers:
     def significant(self, value: float, digits: int = 3) -> str:
         """A number with this many significant digits, whole above them; tiny ones as powers."""
         if value == 0 or not math.isfinite(value):
-            return "0" if value == 0 else "–"
+            return "0" if value == 0 else NOTHING
         if abs(value) < 1e-4:
             return self.power(value)
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
@@ -131,15 +133,18 @@ class Numbers:
         return f"{text} UTC"
 
     def _decimal(self, value: Decimal, decimals: int) -> str:
+        if not value.is_finite():
+            return NOTHING
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         text = format_decimal(value, pattern, locale=self.language.locale)
         return str(text).replace("-", MINUS)
 
     def _plain(self, value: Decimal) -> str:
-        return self._decimal(value, max(0, -int(value.as_tuple().exponent)))
+        exponent = value.as_tuple().exponent
+        return self._decimal(value, max(0, -exponent) if isinstance(exponent, int) else 0)
 
     def _plural(self, word: str, number: Decimal) -> str:
-        form = self.language.locale.plural_form(number)
+        form = self.language.locale.plural_form(number) if number.is_finite() else "other"
         words = {
             "times": {
                 "one": self.language.pgettext("plural one", "times"),
@@ -165,12 +170,16 @@ class Numbers:
 
 
 def _round(value: float, decimals: int) -> Decimal:
+    if not math.isfinite(value):
+        return Decimal("nan")
     # repr, not the binary value: 0.3 points must not become 0.2999.
     step = Decimal(1).scaleb(-decimals)
     return Decimal(repr(round(float(value), 12))).quantize(step, rounding=ROUND_HALF_UP)
 
 
 def _floor(value: float, digits: int) -> Decimal:
+    if not math.isfinite(value):
+        return Decimal("nan")
     exact = Decimal(repr(round(float(value), 12)))
     if exact == 0:
         return Decimal(0)
@@ -181,5 +190,7 @@ def _floor(value: float, digits: int) -> Decimal:
 
 def _whole(number: Decimal) -> Decimal:
     """2 for 2.00: no decimals that say nothing."""
+    if not number.is_finite():
+        return number
     whole = number.to_integral_value()
     return whole if number == whole else number

@@ -8,7 +8,7 @@ from typing import Literal
 
 from prunery.reports.facts import change_in_words
 from prunery.reports.language import Language
-from prunery.reports.measures import Measure
+from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
 from prunery.specs.report import Proof, Report
 
@@ -111,7 +111,7 @@ def _test(report: Report, language: Language) -> Check:
 
 def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     difference = report.comparison.difference
-    if difference is None or not 0 < measure.examples < FEW_EXAMPLES:
+    if difference is None or not is_finite(difference) or not 0 < measure.examples < FEW_EXAMPLES:
         return
     half = (difference.high - difference.low) / 2
     yield Check(

@@ -188,3 +188,23 @@ def test_a_control_measured_on_other_examples_is_told_but_not_drawn() -> None:
     assert "random-m" not in html.partition("</style>")[2]
     assert "on test examples" in html
     assert "small net, fresh start" in html
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
+def test_a_network_that_diverged_is_reported_without_numbers(broken: float) -> None:
+    nothing = Interval(value=broken, low=broken, high=broken)
+    usual = reports.report()
+    levels = tuple(
+        level.model_copy(update={"metric": nothing if level.level > 2 else level.metric})
+        for level in usual.levels
+    )
+    report = usual.model_copy(
+        update={
+            "levels": levels,
+            "compact": usual.compact.model_copy(update={"metric": nothing}),
+            "comparison": reports.comparison(difference=nothing),
+            "controls": tuple(c.model_copy(update={"metric": nothing}) for c in usual.controls),
+        }
+    )
+    text = render(report, locale="ru").partition("</style>")[2]
+    assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
