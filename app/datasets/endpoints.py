@@ -47,7 +47,7 @@ async def upload_dataset(
     seed: Annotated[int | None, Query(ge=0, lt=2**31)] = None,  # noqa: ARG001
 ) -> Response:
     """Upload a dataset: .npz, .csv, a zip of .npy or of class folders; raw or as a form."""
-    row = await uploads.take(request, ctx, caller, DATASET, filename, uploads.query_options)
+    row = await uploads.take(request, ctx, caller, DATASET, filename, uploads.dataset_options)
     if wait:
         row = await uploads.settled(ctx, caller, DATASET, row.id, wait)
     return uploads.show(request, row, wait, status=201)

@@ -30,7 +30,8 @@ class Cut(Wire):
 def _cut(
     limit: Annotated[int, Query(ge=1, le=200, description="Items a page.")] = 50,
     after: Annotated[
-        str | None, Query(max_length=64, description="`next` of the page before.")
+        str | None,
+        Query(pattern=r"^[a-z]{3}_[0-9a-z]{26}$", description="`next` of the page before."),
     ] = None,
 ) -> Cut:
     return Cut(limit=limit, after=after)

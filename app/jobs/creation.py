@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.core import clock, events, ids
 from app.core.settings import Settings
 from app.core.tables import DatasetTable, JobTable, ModelTable
+from app.http import plain
 from app.jobs.repository import JobRepository
 from app.uploads import service as uploads
 from app.uploads.kinds import DATASET, MODEL, Kind, UploadTable
@@ -49,6 +50,7 @@ class Order:
 
 def order(request: JobRequest, settings: Settings) -> Order:
     """Judge what needs no database. Raises `recipe_invalid`, `not_available_yet` and the like."""
+    plain.require(request.model_dump())
     if request.webhook is not None:
         raise _refused("not_available_yet", "/webhook", "Webhooks are not built yet: leave it out.")
     recipe = resolve(request.recipe)

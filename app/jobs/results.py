@@ -22,6 +22,7 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.report import Report
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
 _STYLE = re.compile(rb"<style[^>]*>(.*?)</style>", re.DOTALL | re.IGNORECASE)
 
 
@@ -149,17 +150,19 @@ def _artifact(
     """A job's file. Raises `conflict` before there is one, `gone`, `not_found`."""
     with ctx.database.reading() as session:
         job = service.find(session, caller.owner_id, job_id)
-        found = JobRepository(session, caller.owner_id).artifact(job_id, name)
+        found = None
+        if _NAME.fullmatch(name):
+            found = JobRepository(session, caller.owner_id).artifact(job_id, name)
     if job.deleted_at is not None:
         raise PruneryError("gone", "The files of this job were deleted.")
     if found is None and not service.is_terminal(job):
         raise PruneryError(
             "conflict",
-            f"The job is {job.status}: {name[:100]} is made at its end.",
+            f"The job is {job.status}: its files are made at its end.",
             hint="Wait until the job has succeeded.",
         )
     if found is None:
-        raise PruneryError("not_found", f"The job ({job.status}) has no file {name[:100]}.")
+        raise PruneryError("not_found", f"The job ({job.status}) has no such file.")
     return job, found
 
 

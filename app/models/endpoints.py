@@ -32,7 +32,7 @@ async def upload_model(
     request: Request, ctx: Ctx, caller: Caller, wait: Wait, filename: Filename = None
 ) -> Response:
     """Upload a model: .keras or .h5, raw or as the field `file` of a form."""
-    row = await uploads.take(request, ctx, caller, MODEL, filename)
+    row = await uploads.take(request, ctx, caller, MODEL, filename, uploads.no_options)
     if wait:
         row = await uploads.settled(ctx, caller, MODEL, row.id, wait)
     return uploads.show(request, row, wait, status=201)

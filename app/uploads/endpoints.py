@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from fastapi import Request
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app.accounts.caller import Identity
 from app.context import Context
-from app.http import digests, etags, pagination, prefer
+from app.http import digests, etags, pagination, plain, prefer
 from app.http.bodies import body_of
 from app.http.request_id import request_id_of
 from app.uploads import form, receive, service
@@ -23,7 +23,8 @@ from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.presets import field_errors
 
-ReadOptions = Callable[[list[tuple[str, str]]], DatasetOptions]
+Pairs = list[tuple[str, str]]
+ReadOptions = Callable[[Pairs], DatasetOptions | None]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 RAW_MEDIA_TYPES = (
     "application/octet-stream",
@@ -48,11 +49,11 @@ async def take(
     caller: Identity,
     kind: Kind,
     filename: str | None,
-    read_options: ReadOptions | None = None,
+    read_options: ReadOptions,
 ) -> UploadTable:
     """Receive a raw body or a form, judge it and keep it.
 
-    `read_options(pairs)` reads a dataset's options from the query and the form's fields.
+    `read_options(pairs)` reads options from the query and the form's fields; `filename` is none.
     """
     body = body_of(request.scope)
     await run_in_threadpool(
@@ -70,17 +71,19 @@ async def take(
         request_id=request_id_of(request.scope),
     )
     incoming, limit = receive.Incoming(ctx.incoming_dir), kind.limit_bytes(ctx.settings)
-    query = request.query_params.multi_items()
+    query = [
+        (name, text) for name, text in request.query_params.multi_items() if name != "filename"
+    ]
     if form.is_form(request):
         async with form.receive(request, incoming, {"file": limit}) as sent:
             if "file" not in sent.files:
                 raise _no_file()
             file = sent.files["file"]
             name = sent.fields.pop("filename", None) or filename or file.filename
-            options = read_options([*query, *sent.fields.items()]) if read_options else None
+            options = read_options([*query, *sent.fields.items()])
             return await run_in_threadpool(keep, file.received, filename=name, options=options)
     _check_media_type(request)
-    options = read_options(query) if read_options else None
+    options = read_options(query)
     announced = digests.wanted(request.headers)
     with incoming.new() as sink:
         received = await receive.body(request, sink, limit)
@@ -152,18 +155,33 @@ def remove(ctx: Context, caller: Identity, kind: Kind, upload_id: str) -> Respon
     return Response(status_code=204)
 
 
-def query_options(pairs: list[tuple[str, str]]) -> DatasetOptions:
+def no_options(pairs: Pairs) -> None:
+    """A model has no options. Raises: `request_invalid` for whatever was given."""
+    _refuse_unknown(pairs, frozenset())
+
+
+def _refuse_unknown(pairs: Pairs, known: Collection[str]) -> None:
+    wrong = [name[:100] for name, _ in pairs if name not in known]
+    if wrong:
+        message = f"Not known here; known: {', '.join(['filename', *known])}."
+        pointed = [FieldError(pointer=f"/{name}", message=message) for name in wrong]
+        raise PruneryError("request_invalid", f"{wrong[0]}: {message}", errors=pointed[:50])
+
+
+def dataset_options(pairs: Pairs) -> DatasetOptions:
     """A dataset's options from text fields; `feature_columns` is repeated or comma-separated.
 
     Raises: `request_invalid` with a pointer for each wrong field.
     """
-    named = [(name, text) for name, text in pairs if name in DatasetOptions.model_fields and text]
+    _refuse_unknown(pairs, DatasetOptions.model_fields)
+    named = [(name, text) for name, text in pairs if text]
     values: dict[str, Any] = dict(named)
     columns = [text for name, text in named if name == "feature_columns"]
     if len(columns) == 1:
         columns = [part.strip() for part in columns[0].split(",")]
     if columns:
         values["feature_columns"] = columns
+    plain.require(values)
     try:
         return DatasetOptions.model_validate(values)
     except ValidationError as error:

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
 from app.core import migrate
 from app.core.settings import Settings
 from app.main import create_app
 from tests.integration.api.worker import Worker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log() -> None:
+    """structlog's own default draws a logged exception for seconds."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, plain])
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from typing import Any
@@ -74,6 +75,20 @@ def test_wrong_field_is_named(
     if pointer is not None:
         assert pointer in [error["pointer"] for error in problem["errors"]]
     assert api.get("/v1/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize("loss", [r'"a\u0000"', r'"\ud800"', "1e999", "NaN"])
+def test_value_that_a_database_would_choke_on_is_named(
+    loss: str, api: TestClient, pair: Pair
+) -> None:
+    body = json.dumps({**pair, "recipe": {"training": {"loss": "LOSS"}}})
+    answer = api.post(
+        "/v1/jobs",
+        content=body.replace('"LOSS"', loss),
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["pointer"] == "/recipe/training/loss"
 
 
 def test_training_of_no_epochs_needs_no_data(api: TestClient, pair: Pair) -> None:

@@ -94,6 +94,19 @@ def test_wrong_option_is_named(api: TestClient) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/seed"
 
 
+def test_option_that_does_not_exist_is_named(api: TestClient) -> None:
+    content = files.dataset()
+    for options in (
+        {"params": {"label_colum": "y"}, "content": content, "headers": files.OCTETS},
+        {"files": {"file": ("d.npz", content)}, "data": {"label_colum": "y"}},
+    ):
+        answer = api.post("/v1/datasets", **options)
+        assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+        assert answer.json()["errors"][0]["pointer"] == "/label_colum"
+        assert "label_column" in answer.json()["errors"][0]["message"]
+    assert api.post("/v1/models?seed=1", content=b"x", headers=files.OCTETS).status_code == 422
+
+
 def test_announced_checksum_is_checked(api: TestClient, tmp_path: Path) -> None:
     content = files.model()
     right = base64.b64encode(hashlib.sha256(content).digest()).decode()
