@@ -62,7 +62,7 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
     assert result.dense is not None
     assert result.compact is not None
     outcome = _outcome(bench, ladder, result)
-    winning, margin = _winning(ladder, result)
+    winning, margin = _winning(bench, ladder, result)
     times = result.dense.size_bytes / max(1, result.compact.size_bytes)
     words = {
         "smaller": f"{times:.1f} times smaller.",
@@ -110,7 +110,7 @@ def _at_chance(bench: Bench, result: Result) -> bool:
     return not bench.metric.better(near, level)
 
 
-def _winning(ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
+def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
     """A winning ticket beat every control of its level beyond the noise, and was itself shipped."""
     margins = [
         r.difference
@@ -119,8 +119,13 @@ def _winning(ladder: Ladder, result: Result) -> tuple[bool | None, Interval | No
     ]
     if not margins or ladder.chosen == 0:
         return None, None
-    least = min(margins, key=lambda margin: margin.low)
-    beaten = all(margin.low > 0 for margin in margins)
+    smaller_is_better = bench.metric is not None and not bench.metric.higher_is_better
+
+    def surely_gained(margin: Interval) -> float:
+        return -margin.high if smaller_is_better else margin.low
+
+    least = min(margins, key=surely_gained)
+    beaten = surely_gained(least) > 0
     return beaten and result.shipped in ("pruned", "fine_tuned"), least
 
 
