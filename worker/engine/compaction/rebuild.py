@@ -16,7 +16,7 @@ from keras import tree
 
 from prunery.specs.errors import PruneryError
 from worker.engine.compaction.cloning import copy_assets
-from worker.engine.compaction.configuration import edited
+from worker.engine.compaction.configuration import Axes, cut_constants, edited
 from worker.engine.compaction.optimizer import compile_like
 from worker.engine.compaction.slices import copy_states, copy_weights
 from worker.engine.graph import Cut, Graph, Kept
@@ -65,6 +65,9 @@ class _Builder:
     def __init__(self, graph: Graph, cut: Cut) -> None:
         self._record = graph.record
         self._cut = cut
+        self._axes: Axes = {}
+        for one in graph.registered:
+            self._axes.setdefault(id(one.variable), {})[one.axis] = cut.keep(one.ids)
         self._made: dict[int, Any] = {}
 
     def model(self, model: Any) -> Any:
@@ -135,6 +138,7 @@ class _Builder:
         config = edited(
             operation.get_config(), self._record.edits.get(id(operation), ()), self._cut
         )
+        cut_constants(config, operation, self._axes)
         if type(operation) in (keras.layers.TimeDistributed, keras.layers.SpectralNormalization):
             # The inner layer may be a whole model, which is built from its own live graph.
             config["layer"] = self._operation(operation.layer)

@@ -44,8 +44,10 @@ def copy_weights(
 
 def copy_states(model: keras.Model, smaller: keras.Model) -> None:
     """Carry over what is not a weight: trainable flags, random generators, frozen statistics."""
-    pairs = zip(model._flatten_layers(), smaller._flatten_layers(), strict=True)
-    for old, new in pairs:
+    before, after = list(model._flatten_layers()), list(smaller._flatten_layers())
+    if [type(old) for old in before] != [type(new) for new in after]:
+        raise PruneryError("not_proven", "layers differ after rebuilding")
+    for old, new in zip(before, after, strict=True):
         _flags(old, new)
         for one, other in zip(old._seed_generators, new._seed_generators, strict=False):
             other.state.assign(one.state.value)

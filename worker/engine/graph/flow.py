@@ -71,7 +71,7 @@ class Call:
     @property
     def flows(self) -> list[Flow]:
         """Every tensor among the arguments, in order."""
-        return _flows((self.args, dict(self.kwargs)))
+        return flows_of((self.args, dict(self.kwargs)))
 
     @property
     def first(self) -> Flow:
@@ -85,11 +85,12 @@ class Call:
         return self.kwargs.get(name, default)
 
 
-def _flows(value: Any) -> list[Flow]:
+def flows_of(value: Any) -> list[Flow]:
+    """Every tensor in nested arguments, in the order of `keras.tree`."""
     if isinstance(value, Flow):
         return [value]
     if isinstance(value, Mapping):
-        return [flow for key in sorted(value) for flow in _flows(value[key])]
+        return [flow for key in sorted(value) for flow in flows_of(value[key])]
     if isinstance(value, list | tuple):
-        return [flow for item in value for flow in _flows(item)]
+        return [flow for item in value for flow in flows_of(item)]
     return []

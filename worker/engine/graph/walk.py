@@ -10,7 +10,7 @@ from keras import tree
 from keras.src.models.functional import Functional
 
 from worker.engine.graph import probe
-from worker.engine.graph.flow import Axes, Axis, Call, Flow
+from worker.engine.graph.flow import Axes, Axis, Call, Flow, flows_of
 from worker.engine.graph.record import Cut, Edit
 from worker.engine.graph.rules import WITH_WEIGHTS, WITHOUT_WEIGHTS
 from worker.engine.graph.tracer import Tracer
@@ -146,7 +146,8 @@ def _call(node: Any, flows: dict[int, Flow]) -> Call:
 def _enter(tracer: Tracer, operation: Any, nested: Any, call: Call) -> list[Flow]:
     """A nested model's inputs: each call must agree on what becomes smaller."""
     entered = []
-    for tensor, flow in zip(nested.inputs, call.flows, strict=True):
+    given = flows_of(call.args[:1] or dict(call.kwargs).get("inputs"))
+    for tensor, flow in zip(nested.inputs, given, strict=True):
         layer = tensor._keras_history.operation
         if flow.rank != len(tensor.shape):
             tracer.freeze(flow, tracer.why(operation, f"{operation.name} changes its rank."))

@@ -80,6 +80,8 @@ WITHOUT_WEIGHTS: dict[type, Rule] = {
     numpy_ops.Concatenate: merging.concatenate,
     layers.Rescaling: pointwise.rescaling,
     layers.Masking: pointwise.masking,
+    layers.Dropout: pointwise.dropout,
+    layers.AlphaDropout: pointwise.dropout,
     layers.Concatenate: merging.concatenate,
     layers.Flatten: shaping.flatten,
     layers.Reshape: shaping.reshape,
@@ -102,13 +104,11 @@ WITHOUT_WEIGHTS: dict[type, Rule] = {
     ),
     **dict.fromkeys(
         (
-            layers.Dropout,
             layers.SpatialDropout1D,
             layers.SpatialDropout2D,
             layers.SpatialDropout3D,
             layers.GaussianDropout,
             layers.GaussianNoise,
-            layers.AlphaDropout,
             layers.ActivityRegularization,
             layers.Identity,
             StochasticDepth,

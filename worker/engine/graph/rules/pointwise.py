@@ -5,14 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from worker.engine.graph.flow import Axes, Axis, Call
+from worker.engine.graph.record import Cut
 from worker.engine.graph.rules import activation
 from worker.engine.graph.rules.dense import count
 from worker.engine.graph.tracer import Tracer
 
 
 def passes(_tracer: Tracer, _layer: Any, call: Call) -> list[Axes]:
-    """The values go through unchanged (dropout and noise at inference)."""
+    """The values go through unchanged (noise at inference)."""
     return [dict(call.first.axes)]
+
+
+def dropout(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """At inference nothing; `noise_shape` may name a size that shrinks."""
+    axes = dict(call.first.axes)
+    if layer.noise_shape is not None:
+        for axis, value in axes.items():
+            tracer.record.port(layer, f"noise_shape[{axis}]", value.ids, tracer.tied(layer))
+
+        def edit(config: dict[str, Any], cut: Cut) -> None:
+            shape = list(config["noise_shape"])
+            for axis, value in axes.items():
+                if shape[axis] == len(value):
+                    shape[axis] = len(cut.keep(value.ids))
+            config["noise_shape"] = tuple(shape)
+
+        tracer.record.edit(layer, edit)
+    return [axes]
 
 
 def applied(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:

@@ -23,10 +23,11 @@ def over_all(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
 
 
 def along_time(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
-    """ZeroPadding1D, Cropping1D, UpSampling1D: time is axis 1, channels are last."""
+    """ZeroPadding1D, Cropping1D, UpSampling1D: time is axis 1 (the first knows data_format)."""
     x = call.first
-    tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} works along it."), 1)
-    return [{a: value for a, value in x.axes.items() if a != 1}]
+    time = 2 if getattr(layer, "data_format", None) == "channels_first" else 1
+    tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} works along it."), time)
+    return [x.without(time)]
 
 
 def _channels(tracer: Tracer, layer: Any, call: Call) -> dict[int, Axis]:

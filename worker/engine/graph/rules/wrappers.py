@@ -41,7 +41,7 @@ def bidirectional(tracer: Tracer, wrapper: Any, call: Call) -> list[Axes]:
 
     def edit(config: dict[str, Any], cut: Cut) -> None:
         for layer, name in zip(inner, ("layer", "backward_layer"), strict=True):
-            for one in tracer.record.edits[id(layer)]:
+            for one in tracer.record.edits.get(id(layer), ()):
                 one(config[name]["config"], cut)
 
     tracer.record.edit(wrapper, edit)
@@ -64,6 +64,10 @@ def _merged(tracer: Tracer, wrapper: Any, forward: Flow, backward: Flow) -> list
     if wrapper.merge_mode is None:
         return [forward.axes, backward.axes]
     axis = forward.rank - 1
+    for flow in (forward, backward):
+        for away in flow.without(axis):
+            text = f"{tracer.path(wrapper)} joins its directions along another axis."
+            tracer.freeze(flow, tracer.why(wrapper, text), away)
     one, other = (tracer.along(f, axis, f.shape[axis] or 0) for f in (forward, backward))
     if not forward.axes and not backward.axes:
         return [{}]
