@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from worker.engine.calling import pack_inputs
 from worker.engine.masks import variable_keys
 from worker.engine.pruning.criteria import Context
 from worker.engine.pruning.selection import Arrays
@@ -68,7 +69,7 @@ def synflow(context: Context) -> Arrays:
             ones = [
                 tf.ones([1, *(d or 1 for d in i.shape[1:])], i.dtype) for i in context.model.inputs
             ]
-            outputs = context.model(keras.tree.pack_sequence_as(context.model.input, ones))
+            outputs = context.model(pack_inputs(context.model, ones))
             total = tf.add_n(
                 [tf.reduce_sum(tf.cast(o, "float32")) for o in keras.tree.flatten(outputs)]
             )
