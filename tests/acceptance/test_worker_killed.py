@@ -14,6 +14,7 @@ import pytest
 from examples import article_model, service
 from prunery.client import Client
 from prunery.specs.job import JobView
+from tests.services.processes import children, commands
 
 pytestmark = pytest.mark.slow
 RECIPE: dict[str, Any] = {
@@ -69,29 +70,10 @@ def wait_until_final(client: Client, job_id: str, seconds: float = 180) -> JobVi
 
 def kill_worker(data: Path) -> None:
     """SIGKILL the job worker of the service that keeps its data there."""
-    killed = [
+    (server,) = [process for process, command in commands().items() if str(data) in command]
+    (worker,) = [
         process
-        for process, command in processes().items()
-        if command[-3:] == ["work", "--queues", "cpu"] and parent(process) in servers(data)
+        for process, command in children(server).items()
+        if command[-3:] == ["work", "--queues", "cpu"]
     ]
-    assert len(killed) == 1
-    os.kill(killed[0], signal.SIGKILL)
-
-
-def servers(data: Path) -> set[int]:
-    return {process for process, command in processes().items() if str(data) in command}
-
-
-def processes() -> dict[int, list[str]]:
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found[int(entry.parent.name)] = entry.read_text().rstrip("\0").split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
-
-
-def parent(process: int) -> int:
-    status = Path(f"/proc/{process}/stat").read_text()
-    return int(status.rpartition(")")[2].split()[1])
+    os.kill(worker, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 import zipfile
@@ -16,6 +17,7 @@ import pytest
 
 from app.core import clock
 from prunery.specs.job import Status
+from tests.services.processes import commands, wait_for
 from tests.stand_in.service import Service
 from worker.runner import progress
 from worker.runner.jobs import run_job
@@ -30,13 +32,6 @@ def running(service: Service, job_id: str, until: Callable[[], bool]) -> Iterato
     yield
     thread.join(20)
     assert not thread.is_alive()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_a_job_leaves_levels_files_and_a_history(either: Service) -> None:
@@ -117,13 +112,12 @@ def test_an_engine_that_the_system_kills_ran_out_of_memory(service: Service) -> 
 
 def kill_engine_of(service: Service, job_id: str) -> None:
     """Kill the process that works for this job, as the kernel does when memory is short."""
-    found = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if f"{job_id}-a" in path.read_text(errors="replace")
+    (engine,) = [
+        process
+        for process, command in commands().items()
+        if any(f"{job_id}-a" in part for part in command)
     ]
-    assert len(found) == 1
-    os.kill(found[0], 9)
+    os.kill(engine, signal.SIGKILL)
 
 
 def test_a_problem_is_final_and_keeps_its_words(service: Service) -> None:
