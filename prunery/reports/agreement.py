@@ -109,8 +109,8 @@ def _worst(classes: Sequence[ClassFigures], language: Language) -> str:
     if lost < 1:
         return language.gettext("No kind has fewer right answers than before.")
     return language.ngettext(
-        "Most affected: %(name)s, with %(count)s right answer fewer of %(examples)s.",
-        "Most affected: %(name)s, with %(count)s right answers fewer of %(examples)s.",
+        "Most affected: “%(name)s”, with %(count)s right answer fewer of %(examples)s.",
+        "Most affected: “%(name)s”, with %(count)s right answers fewer of %(examples)s.",
         lost,
         name=worst.name,
         examples=Numbers(language).integer(worst.examples),
@@ -127,7 +127,8 @@ def _labels(report: Report, change: Sequence[Sequence[int]] | None) -> list[str]
 
 
 def _matrix(labels: list[str], change: Sequence[Sequence[int]], language: Language) -> Markup:
-    if not 2 <= len(labels) <= confusion.LARGEST:
+    changed = any(value for row in change for value in row)
+    if not changed or not 2 <= len(labels) <= confusion.LARGEST:
         return Markup("")
     numbers = Numbers(language)
     top = _largest(labels, change, numbers)[:3]

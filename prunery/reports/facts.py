@@ -57,7 +57,7 @@ def _metric(
         meaning = language.gettext("How sure the difference is was not measured.")
         return Fact(measure.name, detail, before, after, meaning)
     allowed = report.comparison.allowed_drop
-    limit = _absolute_limit(report, dense)
+    limit = absolute_limit(report)
     aside = ""
     if allowed is not None and limit is not None:
         aside = language.gettext(
@@ -185,9 +185,10 @@ def _ratio(ratio: float, words: str, language: Language) -> str:
     return words % {"times": Numbers(language).times(ratio, 2)}
 
 
-def _absolute_limit(report: Report, dense: Interval) -> float | None:
-    allowed = report.comparison.allowed_drop
-    if allowed is None or not report.task.drop_is_relative:
+def absolute_limit(report: Report) -> float | None:
+    """The largest loss allowed, in the metric's own units."""
+    allowed, dense = report.comparison.allowed_drop, report.dense.metric
+    if allowed is None or dense is None or not report.task.drop_is_relative:
         return allowed
     return allowed * abs(dense.value)
 

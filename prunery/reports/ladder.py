@@ -17,6 +17,8 @@ from prunery.specs.report import ControlResult, Level, Report
 VOICES = {"fresh_small": "fresh", "fresh_same_scale": "fresh"}
 """Which drawing voice a control has; the others are `random`."""
 
+KILOBYTE, MEGABYTE = 1e3, 1e6
+
 
 @dataclass(frozen=True)
 class Step:
@@ -141,7 +143,8 @@ def draw(
 ) -> Markup:
     """The curve of measured levels, level 0 first; also of a job that still runs."""
     by_weights = _by_weights(levels)
-    points = tuple(_point(level, by_weights, language) for level in levels)
+    unit = _unit(levels)
+    points = tuple(_point(level, by_weights, unit, language) for level in levels)
     index = next((i for i, level in enumerate(levels) if level.level == chosen), None)
     sizes = {level.level: point.size for level, point in zip(levels, points, strict=True)}
     label = ""
@@ -153,7 +156,7 @@ def draw(
             description=_finding(levels, index, controls, measure, language),
             points=points,
             format_value=measure.show_tick,
-            x_caption=_caption(by_weights, language),
+            x_caption=_caption(by_weights, unit, language),
             x_end=language.pgettext("axis", "smaller"),
             ladder_label=language.pgettext("chart", "your model"),
             higher_is_better=measure.higher_is_better,
@@ -169,11 +172,11 @@ def draw(
     )
 
 
-def _point(level: Level, by_weights: bool, language: Language) -> curve.Point:
+def _point(level: Level, by_weights: bool, unit: float, language: Language) -> curve.Point:
     assert level.metric is not None  # noqa: S101 - callers pass measured levels only
     size = float(level.live_parameters if by_weights else level.size_bytes)
     numbers = Numbers(language)
-    tick = numbers.percent(level.density) if by_weights else numbers.significant(size / 1e6)
+    tick = numbers.percent(level.density) if by_weights else numbers.significant(size / unit)
     return curve.Point(
         max(size, 1.0), level.metric.value, level.metric.low, level.metric.high, tick
     )
@@ -193,10 +196,17 @@ def _size(level: Level, by_weights: bool, language: Language) -> str:
     return numbers.bytes(level.size_bytes)
 
 
-def _caption(by_weights: bool, language: Language) -> str:
+def _caption(by_weights: bool, unit: float, language: Language) -> str:
     if by_weights:
         return language.gettext("weights that are left")
+    if unit == KILOBYTE:
+        return language.gettext("file size, kB")
     return language.gettext("file size, MB")
+
+
+def _unit(levels: Sequence[Level]) -> float:
+    """One unit for the whole axis, so that the largest file is a number above one."""
+    return MEGABYTE if max(level.size_bytes for level in levels) >= MEGABYTE else KILOBYTE
 
 
 def _step(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from prunery.reports.facts import change_in_words
+from prunery.reports.facts import absolute_limit, change_in_words
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
@@ -32,6 +32,7 @@ def checks(report: Report, measure: Measure, language: Language) -> tuple[Check,
 def _checks(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     yield from (_proof(proof, language) for proof in report.proofs)
     yield _test(report, language)
+    yield from _over(report, measure, language)
     yield from _few(report, measure, language)
     yield from shipped(report, measure, language)
     if any(one.examples == 1 for one in report.compact.latency):
@@ -107,6 +108,22 @@ def _test(report: Report, language: Language) -> Check:
         looks,
     )
     return Check(title, detail, tone="caution")
+
+
+def _over(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
+    """A size that stayed within the limit where it was chosen may miss it on the test."""
+    limit, difference = absolute_limit(report), report.comparison.difference
+    if limit is None or difference is None or report.verdict.outcome != "smaller":
+        return
+    if -measure.gain(difference.value) > limit:
+        yield Check(
+            language.gettext("On the test examples the loss is above your limit"),
+            language.gettext(
+                "The size was chosen on other examples, where it stayed within. "
+                "Take a larger size if the limit is strict."
+            ),
+            tone="caution",
+        )
 
 
 def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check]:

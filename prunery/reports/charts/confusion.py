@@ -24,7 +24,10 @@ def draw(
 ) -> Markup:
     """The matrix, wide only: a phone gets the table of the largest changes."""
     count = len(names)
-    left, top, cell = 170.0, 150.0, min(46.0, 780.0 / count)
+    longest = max(len(name) for name in names)
+    left = 100 + 7.0 * max(min(longest, 20) - 12, 0)
+    top = 64 + 5.6 * min(longest, 16)
+    cell = min(46.0, 780.0 / count)
     largest = max((abs(value) for row in change for value in row), default=0) or 1
     parts = [
         text(row_caption, 0, top - 12, class_="name"),

@@ -208,3 +208,9 @@ def test_a_network_that_diverged_is_reported_without_numbers(broken: float) -> N
     )
     text = render(report, locale="ru").partition("</style>")[2]
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
+
+
+def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
+    over = reports.comparison(difference=Interval(value=-0.02, low=-0.03, high=-0.01))
+    assert "the loss is above your limit" in render(reports.report(comparison=over))
+    assert "the loss is above your limit" not in render(reports.report())
