@@ -45,7 +45,11 @@ def inputs(model: keras.Model, seed: int = 0) -> list[np.ndarray]:
 
 def outputs(model: keras.Model, given: list[np.ndarray]) -> list[np.ndarray]:
     """Flat outputs for flat inputs."""
-    packed: Any = keras.tree.pack_sequence_as(model.input, given)
+    packed: Any = (
+        given[0]
+        if isinstance(model, keras.Sequential)
+        else keras.tree.pack_sequence_as(model.input, given)
+    )
     return [np.asarray(value, dtype=np.float64) for value in keras.tree.flatten(model(packed))]
 
 
