@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "balanced": {
         "objective": {"max_metric_drop": 0.01},
-        "schedule": {"kind": "iterative", "rounds": 8, "pruning_fraction": 0.2},
+        "schedule": {"kind": "iterative", "rounds": 12, "pruning_fraction": 0.2},
         "training": {"epochs": 20},
         "controls": ["fresh_small", "random_units"],
     },

@@ -16,6 +16,10 @@ LEVEL_FILE = "model.keras"
 
 def run(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     """Do what `spec.kind` says; raises `PruneryError` with what went wrong."""
+    import tensorflow as tf
+
+    # One compiled call per level's network is meant; TensorFlow would warn of each.
+    tf.get_logger().setLevel("ERROR")
     kinds = {
         "inspect_model": _inspect_model,
         "inspect_dataset": _inspect_dataset,

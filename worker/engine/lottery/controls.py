@@ -75,7 +75,7 @@ class Controls:
         start = trials.beginning(bench, arm, self._dense, previous)
         how = {
             "schedule": arm.schedule,
-            "epochs": retrain_epochs(bench, self._dense.epochs),
+            "epochs": self._epochs(record, control),
             "seed": seed,
         }
         folder = self._store.path(level)
@@ -96,6 +96,18 @@ class Controls:
         else:
             start = self._fresh_start(seed)
         return trials.train_weights(bench, self._trainer, name, mask, start, **how)
+
+    def _epochs(self, record: LevelRecord, control: str) -> int:
+        """As many epochs as the level had.
+
+        Fine-tuned weights had those of all levels before them, too: fresh weights get as many.
+        """
+        own = retrain_epochs(self._bench, self._dense.epochs)
+        started_over = record.notes["rewind"] in ("initial", "step", "epoch")
+        if started_over or not control.startswith("fresh"):
+            return own
+        basis = 1 if self._bench.recipe.schedule.kind == "one_shot" else record.level
+        return self._dense.epochs + own * basis
 
     def _fresh_start(self, seed: int) -> Beginning:
         """The dense network's own draw, once more."""

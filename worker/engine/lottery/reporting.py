@@ -22,6 +22,7 @@ from worker.engine.lottery.finish import Result, files_of
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.masks import prunable_keys, variable_keys
 
+REWOUND = ("initial", "step", "epoch")
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py")
 
 
@@ -111,7 +112,10 @@ def _at_chance(bench: Bench, result: Result) -> bool:
 
 
 def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
-    """A winning ticket beat every control of its level beyond the noise, and was itself shipped."""
+    """A winning ticket beat every control of its level beyond the noise, and was itself shipped.
+
+    Only what was rewound is a ticket: fine-tuned weights carry the whole ladder's training.
+    """
     margins = [
         r.difference
         for r in result.control_results
