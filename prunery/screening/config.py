@@ -107,9 +107,10 @@ def _layer_name(value: dict[str, Any]) -> str:
 
 
 def _kind(value: dict[str, Any]) -> str:
-    named = (value.get("module"), value.get("class_name"))
-    known = allowlist.kinds() if all(isinstance(part, str) for part in named) else {}
-    return known.get(named, "")  # type: ignore[arg-type]
+    module, name = value.get("module"), value.get("class_name")
+    if isinstance(module, str) and isinstance(name, str):
+        return allowlist.kinds().get((module, name), "")
+    return ""
 
 
 def _check_value(item: Found) -> None:
@@ -144,6 +145,7 @@ def _check_text(item: Found, value: str) -> None:
 
 def _check_object(item: Found, value: dict[str, Any]) -> None:
     name = value["class_name"]
+    item = item._replace(layer=_layer_name(value) or item.layer)
     if not isinstance(name, str) or "config" not in value:
         raise PruneryError(
             "model_config_invalid", f"{_where(item)}an object lacks its class name or config."

@@ -116,7 +116,7 @@ def model(name: str, config: Any) -> Any:
 
 def _sequential(config: Any) -> Any:
     if isinstance(config, list):
-        config = {"layers": config}
+        config = {"name": "sequential", "layers": config}
     layers = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(layers, list) or not layers:
         return config

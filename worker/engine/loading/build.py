@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -125,8 +126,12 @@ def _forget_unallocated() -> None:
     global_state.set_global_attribute("uninitialized_variables", [])
 
 
+_PATH = re.compile(r"(?:/[\w.~-]+){2,}")
+_REST = re.compile(r"Full object config|config=|Received: filepath", re.DOTALL)
+
+
 def brief(error: BaseException) -> str:
     """An error's first words, without paths or the object's whole configuration."""
     text = str(error).split("Exception encountered:")[-1]
-    text = " ".join(text.split("Full object config")[0].split("\n\nconfig=")[0].split())
-    return text[:300] or type(error).__name__
+    text = " ".join(_REST.split(text)[0].split())
+    return _PATH.sub("(a path)", text)[:300] or type(error).__name__

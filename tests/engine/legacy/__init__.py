@@ -1,0 +1,1 @@
+"""Files that tf-keras wrote, and what their models answered there."""
