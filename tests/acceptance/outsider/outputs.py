@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-NARROW = {"float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16"}
+NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 FREE = 32
 
 

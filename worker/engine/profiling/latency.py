@@ -32,9 +32,9 @@ def latency(
     found: dict[str, list[Latency]] = {name: [] for name in models}
     if any(t.dtype == "string" for model in models.values() for t in model.inputs):
         return dict.fromkeys(models, ())
-    calls = {name: _compiled(model) for name, model in models.items()}
     for batch in batches:
         given = {name: _examples(model, batch) for name, model in models.items()}
+        calls = {name: _compiled(model, given[name]) for name, model in models.items()}
         seconds = _interleaved(calls, given, runs, budget_seconds)
         for name, times in seconds.items():
             found[name].append(
@@ -69,8 +69,11 @@ def _interleaved(
     return seconds
 
 
-def _compiled(model: keras.Model) -> Callable[[Any], Any]:
-    return tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=False)
+def _compiled(model: keras.Model, example: Any) -> Callable[[Any], Any]:
+    """The call traced for one batch size: a function that met several would warn of retracing."""
+    traced = tf.function(lambda inputs: model(inputs, training=False))
+    call = traced.get_concrete_function(example)
+    return lambda inputs: call(inputs)
 
 
 def _wait(outputs: Any) -> None:
