@@ -96,6 +96,7 @@ def make_environment(language: Language, *folders: Path) -> Environment:
     environment = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
