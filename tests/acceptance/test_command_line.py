@@ -89,7 +89,7 @@ def test_a_recipe_that_makes_no_sense_is_wrong_usage(
 def test_wrong_usage_exits_2_and_says_how_to_use_it() -> None:
     wrong = _prunery("prune", "nowhere.keras", "nowhere.npz")
     assert wrong.returncode == 2
-    assert "Usage: prunery prune" in wrong.stderr
+    assert "prunery prune [OPTIONS]" in wrong.stderr
     assert "no such file" in wrong.stderr
 
 

@@ -27,7 +27,7 @@ def test_no_file_is_over_500_lines() -> None:
 
 def test_files_over_300_lines_give_a_reason() -> None:
     long = {path for path, lines in _lengths().items() if lines > 300}
-    assert long == set(LONG)
+    assert long <= set(LONG)
 
 
 def test_the_median_file_is_at_most_120_lines() -> None:
