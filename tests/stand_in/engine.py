@@ -23,7 +23,6 @@ from typing import Any
 from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import (
-    CheckpointEvent,
     DoneEvent,
     Event,
     LevelEvent,
@@ -113,7 +112,6 @@ def _climb(spec: EngineSpec, play: dict[str, Any], say: Any) -> None:
             say(ProgressEvent(share=level / (levels + 1)))
             if "stop" in asked:
                 (spec.checkpoint_dir / "state.json").write_text(json.dumps({"level": level}))
-                say(CheckpointEvent(path="checkpoint"))
                 sys.exit(75)
             time.sleep(0.02)
         folder.mkdir()

@@ -71,7 +71,7 @@ def _attempt(context: Context, claim: Claim) -> None:
             if ending.done is not None:
                 deliver(context, claim, workspace, ending.done)
                 return
-            recorder.flush()
+            recorder.flush(stopped=ending.code == INTERRUPTED)
         except PruneryError as error:
             _fail(context, claim, error)
             return

@@ -72,9 +72,12 @@ class Recorder:
             case WarningEvent():
                 self._warning(event)
 
-    def flush(self) -> None:
-        """Save a checkpoint that was held back; the engine has stopped."""
-        if self._checkpoint_waits:
+    def flush(self, *, stopped: bool) -> None:
+        """Save what the engine's last checkpoint is, now that it has ended.
+
+        `stopped`: it was asked to, and wrote one on leaving, after its last event.
+        """
+        if stopped or self._checkpoint_waits:
             self._save_checkpoint()
 
     def _stage(self, event: StageEvent) -> None:

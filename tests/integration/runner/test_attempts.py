@@ -19,7 +19,6 @@ from app.core import clock
 from prunery.specs.job import Status
 from tests.services.processes import commands, wait_for
 from tests.stand_in.service import Service
-from worker.runner import progress
 from worker.runner.jobs import run_job
 
 
@@ -141,10 +140,7 @@ def test_cancel_ends_the_engine_politely_or_by_force(service: Service, stubborn:
     assert (time.monotonic() - began > grace) == stubborn
 
 
-def test_pause_keeps_a_checkpoint_and_resume_gets_it(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 3600.0)
+def test_pause_keeps_a_checkpoint_and_resume_gets_it(service: Service) -> None:
     job_id = service.add_job({"levels": 1, "seconds": 1}, deadline_seconds=500)
     with running(service, job_id, lambda: service.job(job_id).stage == "retraining"):
         service.change_job(job_id, pause_requested_at=clock.now())
