@@ -180,9 +180,22 @@ def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Ch
             say("Control experiments of the same size did worse.") + f" {margin}",
         )
     elif verdict.winning_ticket is False:
-        yield Check(
-            say("It is not a winning ticket"),
-            say("A control experiment of the same size did about as well or better.")
+        yield _no_ticket(report, measure, margin, language)
+
+
+def _no_ticket(report: Report, measure: Measure, margin: str, language: Language) -> Check:
+    """Better than the controls but within the noise, or no better at all."""
+    gained = report.verdict.ticket_margin
+    if gained is not None and measure.gain(gained.value) > 0:
+        return Check(
+            language.gettext("It is not shown to be a winning ticket"),
+            language.gettext("It did better than the control experiments, but within the noise.")
             + f" {margin}",
-            tone="caution",
+            tone="note",
         )
+    return Check(
+        language.gettext("It is not a winning ticket"),
+        language.gettext("A control experiment of the same size did about as well or better.")
+        + f" {margin}",
+        tone="caution",
+    )

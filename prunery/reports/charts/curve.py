@@ -217,7 +217,7 @@ class _Drawing:
         frame, chosen = self.frame, self.curve.points[self.curve.chosen or 0]
         x, y = self.x(chosen.size), self.y(chosen.value)
         half = len(self.curve.chosen_label) * 3.9
-        x = min(max(x, frame.left + half), frame.right - (0 if frame.labels_beside else half))
+        x = min(max(x, frame.left + half), frame.right - half + 10)
         above = y - 26 > frame.top + 8
         label_y = y - 26 if above else y + 34
         return text(self.curve.chosen_label, x, label_y, class_="strong over", text_anchor="middle")

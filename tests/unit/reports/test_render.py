@@ -214,3 +214,11 @@ def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
     over = reports.comparison(difference=Interval(value=-0.02, low=-0.03, high=-0.01))
     assert "the loss is above your limit" in render(reports.report(comparison=over))
     assert "the loss is above your limit" not in render(reports.report())
+
+
+def test_a_ticket_within_the_noise_is_not_called_a_loser() -> None:
+    margin = Interval(value=0.009, low=-0.0076, high=0.0256)
+    verdict = Verdict(outcome="smaller", sentence="", winning_ticket=False, ticket_margin=margin)
+    html = render(reports.report(verdict=verdict))
+    assert "It is not shown to be a winning ticket" in html
+    assert "did about as well or better" not in html
