@@ -80,10 +80,58 @@ def test_bytes_from_nowhere(tmp_path: Path, name: str, raw: bytes) -> None:
 
 
 KEYS = st.sampled_from(
-    ["class_name", "config", "module", "registered_name", "layers", "name", "inbound_nodes", "activation", "loss", "metrics", "vocabulary", "input_layers", "output_layers", "dtype", "optimizer_config", "learning_rate", "lr", "function", "items", "batch_input_shape", "fn"]
+    [
+        "class_name",
+        "config",
+        "module",
+        "registered_name",
+        "layers",
+        "name",
+        "inbound_nodes",
+        "activation",
+        "loss",
+        "metrics",
+        "vocabulary",
+        "input_layers",
+        "output_layers",
+        "dtype",
+        "optimizer_config",
+        "learning_rate",
+        "lr",
+        "function",
+        "items",
+        "batch_input_shape",
+        "fn",
+    ]
 )
 NAMES = st.sampled_from(
-    ["Sequential", "Functional", "Model", "Dense", "InputLayer", "Lambda", "function", "Adam", "__lambda__", "__slice__", "relu", "__keras_tensor__", "__numpy__", "__tuple__", "TFOpLambda", "keras", "keras.layers", "tf_keras.layers", "builtins", "keras.src.ops.core", "math.add", "MeanMetricWrapper", "LossScaleOptimizer", "a", "b/c"]
+    [
+        "Sequential",
+        "Functional",
+        "Model",
+        "Dense",
+        "InputLayer",
+        "Lambda",
+        "function",
+        "Adam",
+        "__lambda__",
+        "__slice__",
+        "relu",
+        "__keras_tensor__",
+        "__numpy__",
+        "__tuple__",
+        "TFOpLambda",
+        "keras",
+        "keras.layers",
+        "tf_keras.layers",
+        "builtins",
+        "keras.src.ops.core",
+        "math.add",
+        "MeanMetricWrapper",
+        "LossScaleOptimizer",
+        "a",
+        "b/c",
+    ]
 )
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-3, 2**30), st.floats(-2, 2), NAMES),

@@ -19,17 +19,30 @@ def draw(
         if strata is None
         else [np.flatnonzero(strata == value) for value in np.unique(strata)]
     )
+    sizes = np.array([len(group) for group in groups])
+    left = sizes - 1  # one example of each class is always trained on
+    wanted = {}
+    for name, fraction in fractions.items():
+        wanted[name] = np.minimum(_shares(fraction, sizes), left)
+        left = left - wanted[name]
     parts: dict[str, list[np.ndarray]] = {"train": [], **{name: [] for name in fractions}}
-    for group in groups:
+    for index, group in enumerate(groups):
         shuffled = generator.permutation(group)
         at = 0
-        for name, fraction in fractions.items():
-            wanted = max(1, round(fraction * len(group)))
-            size = min(wanted, max(0, len(group) - at - 1))
-            parts[name].append(shuffled[at : at + size])
-            at += size
+        for name, shares in wanted.items():
+            parts[name].append(shuffled[at : at + shares[index]])
+            at += shares[index]
         parts["train"].append(shuffled[at:])
     return {name: np.sort(np.concatenate(chosen)) for name, chosen in parts.items()}
+
+
+def _shares(fraction: float, sizes: np.ndarray) -> np.ndarray:
+    """How many of each class: the fraction of all exactly, by largest remainders; at least one."""
+    exact = fraction * sizes
+    shares = np.floor(exact).astype(int)
+    missing = round(float(exact.sum())) - int(shares.sum())
+    shares[np.argsort(shares - exact, kind="stable")[:missing]] += 1
+    return np.maximum(shares, 1)
 
 
 def alone(strata: np.ndarray | None) -> int:

@@ -55,6 +55,7 @@ def detect(
     higher_is_better: bool = True,
     steps: int = 0,
     scales: tuple[str, ...] | None = None,
+    usual: str = "none",
     seed: int = 0,
 ) -> Detection:
     """Try the usual scalings on training examples.
@@ -62,6 +63,7 @@ def detect(
     `evaluate(split, dataset)` measures the metric of the net on a split under `dataset.scale`;
     `baseline` is what a constant answer scores; `steps` is how many steps the file's optimizer has
     made, 0 where unknown: with any, clearing the baseline is enough. `scales`: only these.
+    `usual` is the scaling that is meant where several do equally well.
     """
     sample = _sample(dataset, seed)
     tries = []
@@ -70,6 +72,11 @@ def detect(
         tries.append(Try(name, evaluate(scaled.train, scaled)))
     sign = 1.0 if higher_is_better else -1.0
     best = max(tries, key=lambda one: sign * one.metric.value)
+    # Nets of ReLU hardly change their answer with the scale of their input, only how they train:
+    # where several scalings do equally well, the usual one is meant.
+    near = best.metric.low if higher_is_better else best.metric.high
+    equal = [one for one in tries if sign * one.metric.value >= sign * near]
+    best = next((one for one in equal if one.scale == usual), best)
     if _clears(best.metric, baseline, higher_is_better, 0.0 if steps else HEADWAY):
         why = f"It scores {best.metric.value:.4g} with scaling {best.scale}, a constant answer "
         return Detection(True, best.scale, tuple(tries), f"{why}{baseline:.4g}.")

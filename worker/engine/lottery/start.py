@@ -58,6 +58,7 @@ def _detect(bench: Bench) -> Detection:
         higher_is_better=metric.higher_is_better,
         steps=steps,
         scales=None if asked == "auto" else (asked,),
+        usual=_usual_scale(bench),
     )
 
 
