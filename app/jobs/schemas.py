@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from prunery.specs.base import Wire
-from prunery.specs.job import LevelView
+from prunery.specs.errors import Problem
+from prunery.specs.job import DatasetView, LevelView, ModelView
+from prunery.specs.models import Prunability
 from prunery.specs.recipe import Recipe
+from prunery.specs.report import Decision
 
 
 class JobEventView(Wire):
@@ -28,6 +31,34 @@ class EventPage(Wire):
 
 class Levels(Wire):
     items: tuple[LevelView, ...]
+
+
+class CheckRequest(Wire):
+    """Body of POST /v1/checks; as that of POST /v1/jobs."""
+
+    model: str
+    dataset: str | None = None
+    initial_model: str | None = None
+    recipe: dict[str, Any] = {}
+
+
+class Check(Wire):
+    """What is known of a pair. `problem` is what POST /v1/jobs would answer.
+
+    `decisions`: what was left open, and what is taken. `smallest_difference`: the smallest change
+    of an error rate that the test examples can show, for a model that is wrong once in ten.
+    """
+
+    status: Literal["checking", "done"]
+    fits: bool | None = None
+    problem: Problem | None = None
+    model: ModelView
+    dataset: DatasetView | None = None
+    recipe: Recipe | None = None
+    prunability: Prunability | None = None
+    decisions: tuple[Decision, ...] = ()
+    test_examples: int | None = None
+    smallest_difference: float | None = None
 
 
 class Preset(Wire):

@@ -191,7 +191,8 @@ def show(session: Session, owner_id: str, rows: Sequence[JobTable]) -> list[JobV
 
 
 def view(row: JobTable, artifacts: Sequence[ArtifactTable], position: int | None) -> JobView:
-    """One job as it goes over the wire."""
+    """One job as it goes over the wire; a stage only lives while the job runs."""
+    runs = row.status in (Status.RUNNING, Status.CANCELLING)
     return JobView.model_validate(
         {
             "id": row.id,
@@ -202,11 +203,11 @@ def view(row: JobTable, artifacts: Sequence[ArtifactTable], position: int | None
             "parent": row.parent_id,
             "status": row.status,
             "is_terminal": is_terminal(row),
-            "stage": row.stage,
+            "stage": row.stage if runs else None,
             "level": row.level,
             "levels": row.levels,
             "progress": row.progress,
-            "eta_seconds": row.eta_seconds,
+            "eta_seconds": row.eta_seconds if runs else None,
             "queue_position": position,
             "attempt": row.attempt,
             "recipe": row.recipe,

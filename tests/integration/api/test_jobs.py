@@ -202,6 +202,16 @@ def test_paused_job_is_resumed(api: TestClient, pair: Pair, worker: Worker) -> N
     assert api.post(f"/v1/jobs/{job}/resume").json()["status"] == "queued"
 
 
+def test_stage_lives_while_the_job_runs(api: TestClient, pair: Pair, worker: Worker) -> None:
+    job = start(api, pair)["id"]
+    worker.move(job, Status.RUNNING, stage="dense", eta_seconds=9.5)
+    shown = api.get(f"/v1/jobs/{job}").json()
+    assert (shown["stage"], shown["eta_seconds"]) == ("dense", 9.5)
+    worker.move(job, Status.SUCCEEDED)
+    shown = api.get(f"/v1/jobs/{job}").json()
+    assert (shown["stage"], shown["eta_seconds"]) == (None, None)
+
+
 def test_retry_makes_a_new_job_that_names_the_old_one(
     api: TestClient, pair: Pair, worker: Worker
 ) -> None:

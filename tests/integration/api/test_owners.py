@@ -69,7 +69,13 @@ def objects(client: TestClient, mine: dict[str, str]) -> dict[str, str]:
 
 
 def fill(path: str, known: dict[str, str]) -> str:
-    values = {**known, "{level}": "0", "{name:path}": "model.keras", "{rest:path}": "x"}
+    values = {
+        **known,
+        "{level}": "0",
+        "{name:path}": "model.keras",
+        "{rest:path}": "x",
+        "{check_id}": "x",
+    }
     for placeholder, value in values.items():
         path = path.replace(placeholder, value)
     assert "{" not in path, f"the test does not know how to fill {path}"

@@ -31,7 +31,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     ),
     "a page too long": ("GET", "/v1/jobs?limit=1000", {}, 422, "request_invalid"),
     "planned: uploads": ("POST", "/v1/uploads", {}, 422, "not_available_yet"),
-    "planned: checks": ("POST", "/v1/checks", {}, 422, "not_available_yet"),
+    "planned: kept checks": ("GET", "/v1/checks/chk_1", {}, 422, "not_available_yet"),
     "planned: comparisons": ("GET", "/v1/comparisons?job=a&job=b", {}, 422, "not_available_yet"),
     "planned: Idempotency-Key": (
         "POST", "/v1/jobs", {"json": {"model": "x"}, "headers": {"Idempotency-Key": "1"}},
