@@ -1,8 +1,8 @@
 """The compiled loop: many steps in one call, the data resident, the offset as data.
 
-Three traps were measured here. Under XLA `tf.range(a, b)` with variable bounds and `tf.slice`
-with a variable begin compile anew for each value, half a second each; `order[i * batch : (i + 1) * batch]`
-is a dynamic shape. Hence a bound that is data, and `tf.gather` of a fixed number of rows.
+Three traps were measured here. Under XLA `tf.range(a, b)` with variable bounds and `tf.slice` with
+a variable begin compile anew for each value, half a second each; `order[i * batch :]` cut to a
+batch is a dynamic shape. Hence a bound that is data, and `tf.gather` of a fixed number of rows.
 """
 
 from __future__ import annotations

@@ -1,0 +1,189 @@
+"""Whole jobs: what is asked for is done, and what is handed over can be checked by an outsider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from prunery.specs.errors import PruneryError
+from prunery.specs.events import LevelEvent, ProgressEvent
+from tests.acceptance.checker import check
+from tests.engine import jobs
+from worker.engine.compaction import ticket
+from worker.engine.masks import variable_keys
+
+ALL_ROUNDS: dict[str, Any] = {"objective": {}}
+WEIGHTS: dict[str, Any] = {
+    "objective": {},
+    "granularity": "weight",
+    "scope": "layer",
+    "minimum_kept": 0.0,
+    "rewind": {"to": "initial"},
+    "training": {"schedule": "from model", "early_stopping": False, "epochs": 2},
+}
+
+
+def test_a_unit_job_hands_over_files_that_an_outsider_can_check(tmp_path: Path) -> None:
+    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "controls": ["fresh_small", "random_units"]})
+    assert check(done.model, done.out) == []
+    report = done.report
+    assert report.compact.parameters < report.dense.parameters
+    assert report.dense.metric is not None
+    assert report.dense.metric.value > 0.6
+    assert [level.level for level in report.levels] == [0, 1, 2]
+    assert {control.control for control in report.controls} == {"fresh_small", "random_units"}
+    assert report.proofs[0].verdict == "exact"
+
+
+def test_progress_never_falls_and_every_level_is_told(tmp_path: Path) -> None:
+    done = jobs.prune(tmp_path, ALL_ROUNDS)
+    shares = [event.share for event in done.events if isinstance(event, ProgressEvent)]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    assert [e.level for e in done.events if isinstance(e, LevelEvent)] == [0, 1, 2]
+
+
+def test_weights_masked_in_rounds_hold_the_papers_density(tmp_path: Path) -> None:
+    recipe = jobs.merged(WEIGHTS, {"schedule": {"pruning_fraction": 0.2, "rounds": 3}})
+    done = jobs.prune(tmp_path, recipe)
+    alive = {"first": 72, "second": 144, "output": 36}
+    for level in done.report.levels[1:]:
+        for name in alive:
+            fraction = (1, 5) if name != "output" else (1, 10)  # the output layer at half of it
+            alive[name] -= alive[name] * fraction[0] // fraction[1]
+        assert level.density == pytest.approx(sum(alive.values()) / 252)
+    assert check(done.model, done.out, units=False) == []
+
+
+def test_rewinding_brings_the_initial_weights_back(tmp_path: Path) -> None:
+    done = jobs.prune(tmp_path, WEIGHTS)
+    upload = variable_keys(keras.saving.load_model(done.model, compile=False))
+    mask, rewound = ticket.load(done.out / "ticket.npz")
+    for key, value in rewound.items():
+        assert (value == np.asarray(upload[key])).all()
+        assert mask[key].any()
+        assert not mask[key].all()
+
+
+def test_without_training_the_surviving_weights_are_the_uploads(tmp_path: Path) -> None:
+    recipe = {"training": {"epochs": 0}, "schedule": {"rounds": 1, "pruning_fraction": 0.5}}
+    done = jobs.prune(tmp_path, recipe, dataset=None)
+    assert check(done.model, done.out, trained=False) == []
+    assert done.report.compact.parameters < done.report.dense.parameters
+    assert done.report.compact.metric is None
+
+
+def test_a_parameter_target_is_hit_from_below_and_closely(tmp_path: Path) -> None:
+    recipe = {
+        "objective": {"parameters_ratio": 0.6},
+        "schedule": {"kind": "one_shot", "rounds": 1},
+        "scope": "layer",
+    }
+    done = jobs.prune(tmp_path, recipe)
+    dense, compact = done.report.dense.parameters, done.report.compact.parameters
+    assert compact <= 0.6 * dense
+    assert compact > 0.6 * dense - 30, "one unit more would have met it, too"
+    assert done.report.verdict.target_met is True
+
+
+def test_protected_layers_keep_every_unit(tmp_path: Path) -> None:
+    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "protect": ["first"]})
+    kernel = variable_keys(done.compact)["first/kernel"]
+    assert tuple(kernel.shape) == (6, 12)
+    assert variable_keys(done.compact)["second/kernel"].shape[1] < 12
+
+
+def test_a_layer_that_does_not_exist_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(PruneryError) as caught:
+        jobs.prune(tmp_path, {**ALL_ROUNDS, "protect": ["first", "thrid"]})
+    assert caught.value.code == "recipe_invalid"
+    assert caught.value.errors[0].pointer == "/protect/1"
+    assert "first" in caught.value.errors[0].message
+
+
+def test_a_model_without_prunable_units_comes_back_with_the_reason(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((6,), name="x"), keras.layers.Dense(3, activation="softmax")]
+    model = keras.Sequential(layers)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
+    assert done.report.verdict.outcome == "nothing_to_remove"
+    assert done.report.not_removed
+    assert done.report.compact.parameters == done.report.dense.parameters
+
+
+def test_nothing_within_the_limit_hands_back_the_dense_model(tmp_path: Path) -> None:
+    recipe = {
+        "objective": {"max_metric_drop": 0.0},
+        "schedule": {"kind": "one_shot", "rounds": 2, "pruning_fraction": 0.9},
+        "training": {"retrain_epochs": 1, "learning_rate": 1e-6, "epochs": 1},
+        "minimum_kept": 0.0,
+        "start": "trained",
+        "rewind": {"to": "none"},
+    }
+    model = jobs.net()
+    train = jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    done = jobs.prune(tmp_path, recipe, model=model)
+    assert done.report.verdict.outcome == "nothing_within"
+    assert done.report.chosen_level == 0
+
+
+def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -> None:
+    model = jobs.net()
+    train = jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
+    decisions = {d.field: d.chosen for d in done.report.method.decisions}
+    assert decisions["start"] == "trained"
+    assert done.report.levels[0].epochs_trained == 0
+    dense = keras.saving.load_model(tmp_path / "levels" / "0" / "model.keras")
+    for ours, theirs in zip(dense.get_weights(), model.get_weights(), strict=True):
+        assert (ours == theirs).all()
+
+
+def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(tmp_path: Path) -> None:
+    initial, model = jobs.net(3), jobs.net(3)
+    initial.save(tmp_path / "initial.keras")
+    train = jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    recipe = jobs.merged(WEIGHTS, {"start": "trained"})
+    done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
+    _, rewound = ticket.load(done.out / "ticket.npz")
+    for key, variable in variable_keys(initial).items():
+        if key in rewound:
+            assert (rewound[key] == np.asarray(variable)).all()
+
+
+@pytest.mark.parametrize(
+    ("granularity", "more"),
+    [("block", {"block_shape": [2, 3]}), ("n:m", {"n_m": [2, 4]})],
+)
+def test_structured_masks_are_what_they_say(
+    tmp_path: Path, granularity: str, more: dict[str, Any]
+) -> None:
+    recipe = {**jobs.merged(WEIGHTS), "granularity": granularity, **more}
+    done = jobs.prune(tmp_path, recipe)
+    mask, _ = ticket.load(done.out / "ticket.npz")
+    kernel = mask["second/kernel"]
+    if granularity == "n:m":
+        assert (kernel.reshape(3, 4, 12).sum(axis=1) == 2).all()
+    else:
+        blocks = kernel.reshape(6, 2, 4, 3).transpose(0, 2, 1, 3).reshape(24, 6)
+        assert set(blocks.sum(axis=1)) == {0, 6}
+    assert check(done.model, done.out, units=False) == []
+
+
+def test_the_literal_article_removes_what_lies_below_its_threshold(tmp_path: Path) -> None:
+    recipe = {
+        **ALL_ROUNDS,
+        "criterion": {"name": "threshold", "threshold": 0.01},
+        "minimum_kept": 0.0,
+    }
+    done = jobs.prune(tmp_path, recipe)
+    assert any("at or below 0.01" in warning for warning in done.report.warnings)
+    assert len(done.report.levels) <= 2
