@@ -119,6 +119,7 @@ def test_a_model_with_a_call_of_its_own_is_frozen_whole():
     graph = analyse(model)
     assert graph.groups == {}
     assert graph.frozen[0].way_out
+    assert prunability(model, graph).groups == ()
     assert output_layers(model) == []
 
 

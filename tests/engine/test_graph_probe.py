@@ -151,6 +151,8 @@ MIXING: dict[str, tuple[Net, bool]] = {
     "first three": (lambda x: conv(x)[..., :3], True),
     "one of them": (lambda x: conv(x)[..., 2:3], True),
     "split": (lambda x: (lambda p: p[0] * ops.sigmoid(p[1]))(ops.split(conv(x), 2, -1)), True),
+    "glu": (lambda x: ops.glu(conv(x, 12)), True),
+    "maxout": (lambda x: ops.max(ops.reshape(conv(x, 12), (-1, 5, 5, 4, 3)), -1), True),
     "unstack": (lambda x: ops.stack(ops.unstack(conv(x), axis=1), axis=2), True),
     "einsum": (lambda x: ops.einsum("bhwc,bhwd->bhcd", conv(x), conv(x, 5))[..., 0], True),
 }
@@ -196,3 +198,28 @@ def test_a_shuffle_takes_one_channel_of_every_group():
     y = ops.reshape(ops.transpose(y, (0, 1, 2, 4, 3)), (-1, 4, 4, 12))
     graph, _ = cut(randomise(keras.Model(x, layers.Dense(2)(layers.Flatten()(conv(y))))))
     assert [group.units for group in graph.groups.values()] == [4, 6]
+
+
+def rotated(x: Any, angles: np.ndarray) -> Any:
+    """Rotary positions: each dimension is turned together with one half a head away."""
+    turned = ops.concatenate([-x[..., 4:], x[..., :4]], axis=-1)
+    return x * np.cos(angles) + turned * np.sin(angles)
+
+
+def test_rotary_positions_take_pairs_of_dimensions():
+    once = np.arange(6)[:, None] / 10 ** np.arange(4)
+    angles = np.concatenate([once, once], -1)[None, :, None].astype("float32")
+    x = keras.Input((6, 5))
+    q, k, v = (ops.reshape(layers.Dense(16)(x), (-1, 6, 2, 8)) for _ in range(3))
+    scores = ops.softmax(ops.einsum("bshd,bthd->bhst", rotated(q, angles), rotated(k, angles)))
+    y = ops.reshape(ops.einsum("bhst,bthd->bshd", scores, v), (-1, 6, 16))
+    graph, _ = cut(randomise(keras.Model(x, layers.Dense(2)(ops.mean(y, 1)))))
+    assert sorted(group.units for group in graph.groups.values()) == [4, 8]
+
+
+def test_a_batch_that_is_folded_into_steps_is_followed():
+    x = keras.Input((6, 4))
+    y = ops.reshape(layers.Dense(8)(x), (-1, 8))
+    y = layers.Flatten()(ops.reshape(layers.Dense(5)(y), (-1, 6, 5)))
+    graph, _ = cut(randomise(keras.Model(x, layers.Dense(2)(y))))
+    assert [group.units for group in graph.groups.values()] == [8, 5]

@@ -27,7 +27,8 @@ FAILURES = (
 )
 KINDS = ("normal", "positive", "negative", "large", "whole")
 _SIZES = (6, 12, 16, 24, 32, 48, 64, 128, 224)
-_BATCH = 2
+# A batch that is reshaped into steps must be a multiple of their number.
+_BATCHES = (2, 6, 10, 16, 24, 49, 64, 100, 196)
 _MOST_VALUES = 40_000_000
 
 
@@ -53,10 +54,12 @@ class Bench:
         flows = tuple({id(flow): flow for flow in call.flows}.values())
         twin = _twin(operation, operation.get_config())
         free = any(size is None for flow in flows for size in flow.shape[1:])
-        for size in _SIZES if free else _SIZES[:1]:
-            bench = cls(twin, call, flows, {id(f): _concrete(f, size) for f in flows})
+        tries = [(size, _BATCHES[0]) for size in (_SIZES if free else _SIZES[:1])]
+        tries += [(_SIZES[0], batch) for batch in _BATCHES[1:]]
+        for size, batch in tries:
+            bench = cls(twin, call, flows, {id(f): _concrete(f, size, batch) for f in flows})
             if bench.values() > _MOST_VALUES:
-                break
+                continue
             try:
                 bench.run(bench.sample("normal", np.random.default_rng(0)))
             except FAILURES:
@@ -157,9 +160,13 @@ def _draw(
     return np.round(x * 2) if kind == "whole" else x
 
 
-def _concrete(flow: Flow, size: int) -> tuple[int, ...]:
-    batch = flow.shape[0] if flow.shape and flow.shape[0] is not None else _BATCH
-    return (batch, *(size if d is None else d for d in flow.shape[1:])) if flow.shape else ()
+def _concrete(flow: Flow, size: int, batch: int) -> tuple[int, ...]:
+    fixed = flow.shape[0] if flow.shape else None
+    return (
+        (batch if fixed is None else fixed, *(size if d is None else d for d in flow.shape[1:]))
+        if flow.shape
+        else ()
+    )
 
 
 def _twin(operation: Any, config: dict[str, Any]) -> Any:

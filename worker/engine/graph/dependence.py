@@ -11,6 +11,9 @@ from worker.engine.graph.flow import Axis
 from worker.engine.graph.ids import Ids
 from worker.engine.graph.layout import ANY
 
+_FEW = 256
+_MOST = 20_000_000
+
 
 @dataclass(frozen=True)
 class OutputDependence:
@@ -57,38 +60,40 @@ def dependence(ids: Ids, bench: Bench, number: int, axis: int, value: Axis) -> D
     """Perturb the slabs of one axis, each bit of the class number set and unset."""
     _, classes = np.unique(ids.find(value.ids), return_inverse=True)
     bits = max(1, int(classes.max()).bit_length())
-    changed = _changes(bench, number, axis, classes, bits)
-    return Dependence(tuple(_read(on, off, classes) for on, off in changed))
+    slabs = [((classes >> bit) & 1) == side for side in (0, 1) for bit in range(bits)]
+    changed = _changes(bench, number, axis, slabs)
+    read = [_read(each[bits:], each[:bits], classes) for each in changed]
+    count = int(classes.max()) + 1
+    places = max(each[0].size for each in changed)
+    if any(one.several for one in read) and count <= _FEW and count * places <= _MOST:
+        # Bits tell several classes apart only roughly: perturb them one by one.
+        alone = _changes(bench, number, axis, [classes == one for one in range(count)])
+        read = [_exactly(each, classes) for each in alone]
+    return Dependence(tuple(read))
 
 
-def _changes(
-    bench: Bench, number: int, axis: int, classes: np.ndarray, bits: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each output: (bits, places) changed with the bit set, and with it unset."""
+def _changes(bench: Bench, number: int, axis: int, slabs: list[np.ndarray]) -> list[np.ndarray]:
+    """For each output: (slabs, places), the places that change when a slab is perturbed."""
     generator = np.random.default_rng(1)
     flow = bench.flows[number]
-    found: list[list[list[np.ndarray]]] = []
+    found: list[list[np.ndarray]] = []
     for kind in KINDS[:4]:
         base = bench.sample(kind, generator)
         other = bench.sample(kind, generator)[id(flow)]
         plain = bench.run(base)
-        for bit in range(bits):
-            for side in (0, 1):
-                slab = ((classes >> bit) & 1) == side
-                view = [1] * other.ndim
-                view[axis] = len(classes)
-                mixed = np.where(slab.reshape(view), other, base[id(flow)])
-                result = bench.run({**base, id(flow): mixed})
-                for o, (a, b) in enumerate(zip(plain, result, strict=True)):
-                    if len(found) <= o:
-                        found.append([[], []])
-                    differs = _differs(a, b)
-                    store = found[o][side]
-                    if len(store) <= bit:
-                        store.append(differs)
-                    else:
-                        store[bit] |= differs
-    return [(np.stack(sides[1]), np.stack(sides[0])) for sides in found]
+        for at, slab in enumerate(slabs):
+            view = [1] * other.ndim
+            view[axis] = len(slab)
+            mixed = np.where(slab.reshape(view), other, base[id(flow)])
+            result = bench.run({**base, id(flow): mixed})
+            for o, (a, b) in enumerate(zip(plain, result, strict=True)):
+                if len(found) <= o:
+                    found.append([])
+                if len(found[o]) <= at:
+                    found[o].append(_differs(a, b))
+                else:
+                    found[o][at] |= _differs(a, b)
+    return [np.stack(each) for each in found]
 
 
 def _differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -111,8 +116,7 @@ def _read(on: np.ndarray, off: np.ndarray, classes: np.ndarray) -> OutputDepende
     # A bit seen neither set nor unset, at a place that does depend on something, may be either.
     unseen = ((~on & ~off) * weights).sum(axis=0)
     open_bits = np.where(constant, 0, open_bits | unseen)
-    first = np.zeros(int(classes.max()) + 1, dtype=np.int64)
-    first[classes[::-1]] = np.arange(len(classes))[::-1]
+    first = _first(classes)
     together, where = [], np.full(known.shape, ANY, dtype=np.int64)
     patterns = np.stack([known[~constant], open_bits[~constant]], axis=-1)
     unique, inverse = np.unique(patterns, axis=0, return_inverse=True)
@@ -126,3 +130,20 @@ def _read(on: np.ndarray, off: np.ndarray, classes: np.ndarray) -> OutputDepende
             together.append(first[np.unique(classes[members])])
     where[~constant] = stands[inverse.reshape(-1)]
     return OutputDependence(where, tuple(together))
+
+
+def _exactly(changed: np.ndarray, classes: np.ndarray) -> OutputDependence:
+    """From (classes, places): each place's own set of classes."""
+    first = _first(classes)
+    constant = ~changed.any(axis=0)
+    where = np.where(constant, ANY, first[changed.argmax(axis=0)])
+    sets = np.unique(changed.reshape(len(changed), -1), axis=1).T
+    together = tuple(first[np.flatnonzero(members)] for members in sets if members.sum() > 1)
+    return OutputDependence(where, together)
+
+
+def _first(classes: np.ndarray) -> np.ndarray:
+    """The first position of each class."""
+    first = np.zeros(int(classes.max()) + 1, dtype=np.int64)
+    first[classes[::-1]] = np.arange(len(classes))[::-1]
+    return first

@@ -10,6 +10,7 @@ import keras
 from prunery.specs.models import GroupInfo, Prunability
 from worker.engine.graph.analysis import Graph
 from worker.engine.graph.groups import Group, Slice
+from worker.engine.graph.walk import graph_of
 from worker.engine.masks import prunable_keys, variable_keys
 from worker.engine.profiling import flops_by_layer
 
@@ -17,7 +18,7 @@ from worker.engine.profiling import flops_by_layer
 def prunability(model: keras.Model, graph: Graph) -> Prunability:
     """Groups with the parameters and operations behind them, and the frozen layers."""
     shapes = {key: tuple(variable.shape) for key, variable in variable_keys(model).items()}
-    by_layer = flops_by_layer(model)
+    by_layer = None if graph_of(model) is None else flops_by_layer(model)
     kernels = _kernels(model, by_layer or {})
     infos = tuple(
         GroupInfo(

@@ -98,10 +98,20 @@ def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
         Flow(spec.shape, spec.dtype, dict(found))
         for spec, found in zip(call.outputs, axes, strict=True)
     ]
-    for flow in outputs:
-        for value in flow.axes.values():
+    return [_settled(tracer, operation, flow) for flow in outputs]
+
+
+def _settled(tracer: Tracer, operation: Any, flow: Flow) -> Flow:
+    """Note a tensor's axes; where there is but one unit, it stays."""
+    axes = {}
+    for axis, value in flow.axes.items():
+        if len(value) == 1:
+            reason = tracer.why(operation, "It is the only unit of its kind there.")
+            tracer.ids.freeze(value.ids, reason)
+        else:
             tracer.record.tensor(value.ids)
-    return outputs
+            axes[axis] = value
+    return Flow(flow.shape, flow.dtype, axes)
 
 
 def unknown(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
