@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -218,9 +219,25 @@ class _Drawing:
         x, y = self.x(chosen.size), self.y(chosen.value)
         half = len(self.curve.chosen_label) * 3.9
         x = min(max(x, frame.left + half), frame.right - half + 10)
-        above = y - 26 > frame.top + 8
-        label_y = y - 26 if above else y + 34
+        fits = [at for at in (y - 26, y + 34, y - 60) if frame.top + 8 < at < frame.bottom - 8]
+        label_y = min(fits or [y - 26], key=lambda at: self._crossings(x - half, x + half, at))
         return text(self.curve.chosen_label, x, label_y, class_="strong over", text_anchor="middle")
+
+    def _crossings(self, left: float, right: float, y: float) -> int:
+        """How much of the ladder and of the rivals' marks a label at `y` would hide."""
+        placed = [(self.x(point.size), self.y(point.value)) for point in self.curve.points]
+        hits = 0
+        for (x0, y0), (x1, y1) in itertools.pairwise(placed):
+            for x in range(int(max(left, x0)), int(min(right, x1)), 4):
+                line = y0 + (x - x0) / (x1 - x0) * (y1 - y0)
+                hits += abs(line - (y - 4)) < 12
+        marks = [
+            (self.x(size), self._inside(value))
+            for rival in self.curve.rivals
+            for size, value in rival.points
+        ]
+        hidden = [x for x, mark in marks if left < x < right + 8 and abs(mark - (y - 4)) < 14]
+        return hits + 10 * len(hidden)
 
     def _ends_at_edge(self, rival: Rival) -> bool:
         return abs(self.x(rival.points[-1][0]) - self.frame.right) < 12
