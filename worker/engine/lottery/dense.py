@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prunery.specs.report import Level
+from worker.engine import saving
 from worker.engine.lottery import fresh
 from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.judging import figures_of, level_report
@@ -76,7 +77,7 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
         trained = capture(bench.model)
 
     def fill(folder: Path) -> None:
-        bench.model.save(folder / "model.keras")
+        saving.save(bench.model, folder / "model.keras")
         trained.save(folder / "trained.npz")
         if start is not None:
             start.save(folder / "start.npz")

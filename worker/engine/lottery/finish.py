@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from prunery.specs.report import Comparison, ControlResult, Interval, ModelFigures
-from worker.engine import evaluation, profiling, stopping
+from worker.engine import evaluation, profiling, saving, stopping
 from worker.engine.calling import scaled
 from worker.engine.compaction import certificate, ticket
 from worker.engine.lottery.bench import Bench
@@ -102,8 +102,8 @@ def _rivals(controls: Controls, record: LevelRecord, network: Trial) -> list[Riv
 def _write_models(bench: Bench, result: Result, out: Path) -> None:
     bench.reporter.stage("exporting")
     trial = result.trial
-    trial.compacted.model.save(out / "model.keras")
-    full_size(bench, trial).save(out / "masked.keras")
+    saving.save(trial.compacted.model, out / "model.keras")
+    saving.save(full_size(bench, trial), out / "masked.keras")
     ticket.save(out / "ticket.npz", trial.mask, trial.rewound)
 
 

@@ -10,7 +10,7 @@ import keras
 
 from prunery.specs.job import Figures
 from prunery.specs.report import Interval, Level
-from worker.engine import evaluation, profiling
+from worker.engine import evaluation, profiling, saving
 from worker.engine.lottery.bench import Bench
 
 
@@ -39,7 +39,7 @@ def level_report(bench: Bench, model: keras.Model, draft: Level, *, seconds: flo
     """Fill in what can be measured on the level's compact network."""
     with tempfile.TemporaryDirectory(dir=bench.folder("measure")) as folder:
         path = Path(folder, "model.keras")
-        model.save(path)
+        saving.save(model, path)
         size, packed = profiling.size_bytes(path), profiling.gzip_bytes(path)
     metric = metric_interval(bench, model, bench.judged_split) if bench.judges else None
     return draft.model_copy(

@@ -11,6 +11,7 @@ import numpy as np
 
 from prunery.specs.report import Level
 from worker.engine import masks as masks_module
+from worker.engine import saving
 from worker.engine.compaction import rebuild, ticket
 from worker.engine.lottery import sizes, trials, unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign
@@ -150,7 +151,7 @@ class Round:
         judged = judged.model_copy(update={"within_limit": within})
 
         def fill(folder: Path) -> None:
-            model.save(folder / "model.keras")
+            saving.save(model, folder / "model.keras")
             ticket.save(folder / "ticket.npz", trial.mask, trial.rewound)
             State(weights=trial.full).save(folder / "trained.npz")
             if trial.kept is not None:

@@ -1,0 +1,42 @@
+"""The same model is the same file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from worker.engine.saving import save
+
+
+def _trained() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="only")], name="net")
+    model.compile(optimizer="adam", loss="mse", metrics=["mae"])
+    x = np.linspace(-1, 1, 32, dtype=np.float32).reshape(8, 4)
+    model.fit(x, x[:, :3], verbose=0, shuffle=False)
+    return model
+
+
+def test_two_saves_are_equal_byte_for_byte(tmp_path: Path) -> None:
+    model = _trained()
+    save(model, tmp_path / "first.keras")
+    # A zip counts time in steps of two seconds.
+    time.sleep(2.1)
+    save(model, tmp_path / "second.keras")
+    assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"first.keras", "second.keras"}
+
+
+def test_what_is_saved_loads_whole(tmp_path: Path) -> None:
+    model = _trained()
+    save(model, tmp_path / "net.keras")
+    loaded = keras.saving.load_model(tmp_path / "net.keras")
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+    assert loaded.get_compile_config() == model.get_compile_config()
+    for before, after in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+    for before, after in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(before, after)
