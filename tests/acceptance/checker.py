@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,10 @@ def check(
 
 def _load_upload(path: Path) -> keras.Model | None:
     try:
-        return keras.saving.load_model(path)
+        with warnings.catch_warnings():
+            # A model that was compiled and never trained has no optimizer variables to load.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.saving.load_model(path)
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
         if path.suffix == ".keras":
             raise

@@ -52,7 +52,7 @@ def cut_weights(draw: st.DrawFn, seed: int, density: float) -> Outcome:
 def agree(full: keras.Model, cut: Compacted) -> Outcome:
     """Equal in float64, or up to the rounding of what was computed anew; never silently wrong."""
     document = certificate.certify(
-        full, cut.model, {}, rescaled=cut.rescaled, folded=cut.folded, examples=0
+        full, cut.model, {}, keep=cut.keep, rescaled=cut.rescaled, folded=cut.folded, examples=0
     )
     if document["max_abs_diff_float64"] > LIMIT and document["verdict"] != "exact":
         # A network of chaos proves nothing, and must say so.

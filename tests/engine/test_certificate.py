@@ -38,6 +38,8 @@ def test_exact_pair_is_certified(tmp_path: Path):
     assert found["parameters"] == {"masked": full.count_params(), "compact": compact.count_params()}
     assert found["keep"]["b/kernel"] == {"0": [0, 2, 3, 6]}
     assert found["inputs"]["examples"] == 40
+    assert found["local"]["operations"] == 4
+    assert 0 <= found["local"]["max_rel_diff_native"] < 1e-5
     content = (tmp_path / "model.keras").read_bytes()
     assert found["compact_sha256"] == hashlib.sha256(content).hexdigest()
     short = certificate.proof(found)
@@ -55,8 +57,9 @@ def test_a_small_difference_is_found():
     value = masks.values(kernel)
     value[0, 0] += 1e-5
     kernel.assign(value)
-    found = certificate.certify(full, compact, X)
+    found = certificate.certify(full, compact, X, keep=KEEP)
     assert found["verdict"] == "not_proven"
+    assert found["local"]["worst"] == "a"
     assert certificate.certify(full, compact, X, approximate=True)["verdict"] == "approximate"
 
 
@@ -97,8 +100,9 @@ def test_amplified_rounding_is_not_called_exact():
 
     near = float(np.nextafter(np.float32(0.5), np.float32(1)))
     x = {"x": np.linspace(-1, 1, 20, dtype="float32")[:, None]}
-    found = certificate.certify(chaos(0.5), chaos(near), x)
+    found = certificate.certify(chaos(0.5), chaos(near), x, keep={})
     assert found["verdict"] == "not_proven"
+    assert found["local"]["max_rel_diff_native"] < 1e-6
     assert "amplifies rounding" in found["reason"]
 
 

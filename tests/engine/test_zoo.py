@@ -63,9 +63,14 @@ def prove(
         full, compact, examples(model, words), keep=found.keep, rescaled=found.rescaled
     )
     assert document["verdict"] == "exact", document["reason"]
+    assert document["local"]["max_rel_diff_native"] < (0.01 if is_half(model) else 1e-4)
     if not found.rescaled:
         assert document["max_abs_diff_float64"] <= LIMIT, document
     return compact
+
+
+def is_half(model: keras.Model) -> bool:
+    return any("16" in str(layer.dtype_policy.name) for layer in model.layers)
 
 
 def uploaded(model: keras.Model, path: Path) -> keras.Model:
