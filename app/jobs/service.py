@@ -212,7 +212,8 @@ def view(row: JobTable, artifacts: Sequence[ArtifactTable], position: int | None
             "attempt": row.attempt,
             "recipe": row.recipe,
             "metrics": row.metrics,
-            "error": row.error,
+            # An attempt that broke off leaves its error in a job that will be tried again.
+            "error": row.error if row.status == Status.FAILED else None,
             "artifacts": [artifact_view(artifact) for artifact in artifacts],
             "created_at": row.created_at,
             "started_at": row.started_at,

@@ -44,42 +44,46 @@ def run_job(context: Context, job_id: str) -> None:
         ):
             log.info("job_claimed")
             try:
-                _guarded(context, claim)
+                waits = _guarded(context, claim)
             except LeaseLostError:
                 log.warning("attempt_void")
+                return
+            if waits:
+                context.broker.publish(context.database, "job", claim.id, claim.job.queue)
 
 
-def _guarded(context: Context, claim: Claim) -> None:
+def _guarded(context: Context, claim: Claim) -> bool:
+    """Whether the job waits in the queue again after this attempt."""
     try:
-        _attempt(context, claim)
+        return _attempt(context, claim)
     except LeaseLostError:
         raise
     except Exception:
         # Storage may be full or away: let go of the job now, not when the lease runs out.
         log.exception("attempt_failed")
         error = PruneryError("internal", "The worker could not go on with this job.")
-        _save(context, claim, lambda s: outcome.crash(s, claim, context.settings, error))
+        return _save(context, lambda s: outcome.crash(s, claim, context.settings, error))
 
 
-def _attempt(context: Context, claim: Claim) -> None:
-    name = f"{claim.id}-a{claim.attempt}"
-    lease = Lease(context.database, context.settings, claim, context.stopping)
-    with Workspace(context.settings.work_dir / "jobs", name) as workspace, lease:
+def _attempt(context: Context, claim: Claim) -> bool:
+    settings = context.settings
+    lease = Lease(context.database, settings, claim, context.stopping)
+    with Workspace(settings.work_dir / "jobs", f"{claim.id}-a{claim.attempt}") as workspace, lease:
         recorder = Recorder(context.database, context.storage, claim, workspace)
         try:
             ending = _run(context, claim, workspace, lease, recorder)
             if ending.done is not None:
                 deliver(context, claim, workspace, ending.done)
-                return
+                return False
             recorder.flush(stopped=ending.code == INTERRUPTED)
         except PruneryError as error:
-            _fail(context, claim, error)
-            return
+            problem = error.problem()
+            return _save(context, lambda s: outcome.fail(s, claim, settings, problem))
         except UnsafeFileError as error:
             log.error("engine_unsafe", what=str(error))
-            _fail(context, claim, PruneryError("engine_crashed", "The engine left unusable files."))
-            return
-        _save(context, claim, lambda s: outcome.settle(s, claim, context.settings, ending))
+            problem = PruneryError("engine_crashed", "The engine left unusable files.").problem()
+            return _save(context, lambda s: outcome.fail(s, claim, settings, problem))
+        return _save(context, lambda s: outcome.settle(s, claim, settings, ending))
 
 
 def _run(
@@ -158,22 +162,13 @@ def _test_looks(context: Context, job: JobTable) -> int:
         return 2 + session.scalars(others).one()
 
 
-def _fail(context: Context, claim: Claim, error: PruneryError) -> None:
-    def fail(session: Session) -> bool:
-        outcome.fail(session, claim, context.settings, error.problem())
-        return False
-
-    _save(context, claim, fail)
-
-
-def _save(context: Context, claim: Claim, end: Callable[[Session], bool]) -> None:
-    """Write how the attempt ended; wake a worker where the job waits again."""
-    waiting: list[bool] = []
+def _save(context: Context, end: Callable[[Session], bool]) -> bool:
+    """Write how the attempt ended; whether the job waits in the queue again."""
+    waits: list[bool] = []
 
     def save() -> None:
         with context.database.session() as session:
-            waiting.append(end(session))
+            waits.append(end(session))
 
     patiently(save)
-    if waiting[-1]:
-        context.broker.publish(context.database, "job", claim.id, claim.job.queue)
+    return waits[-1]

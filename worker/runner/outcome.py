@@ -6,6 +6,8 @@ stopped as the owner asked    cancelled, or paused
 the deadline                  failed: deadline_exceeded
 the worker shuts down         back to the queue, at no cost
 anything else                 back to the queue; failed when that happened too often in a row
+
+Each function says whether the job waits in the queue again.
 """
 
 from __future__ import annotations
@@ -56,16 +58,19 @@ def succeed(
         )
 
 
-def fail(session: Session, claim: Claim, settings: Settings, problem: Problem) -> None:
+def fail(session: Session, claim: Claim, settings: Settings, problem: Problem) -> bool:
     """End with an error; finished levels stay, for whoever wants to look."""
     job = _lock(session, claim)
     seen = {"request_id": job.request_id, "stage": problem.stage or job.stage}
     error = problem.model_copy(update=seen).model_dump(mode="json")
     _end(session, claim, Status.FAILED, settings, error=error)
+    return False
 
 
-def cancel(session: Session, claim: Claim, settings: Settings) -> None:
+def cancel(session: Session, claim: Claim, settings: Settings) -> bool:
+    """End because the owner wants nothing of it any more."""
     _end(session, claim, Status.CANCELLED, settings)
+    return False
 
 
 def pause(session: Session, claim: Claim, settings: Settings) -> bool:
@@ -88,8 +93,7 @@ def crash(session: Session, claim: Claim, settings: Settings, seen: PruneryError
     job = _lock(session, claim)
     problem = seen.problem(request_id=job.request_id, stage=job.stage)
     if job.idle_attempts >= settings.max_idle_attempts:
-        fail(session, claim, settings, problem)
-        return False
+        return fail(session, claim, settings, problem)
     # The error is kept for the case that no attempt gets further.
     kept = {"queued_at": clock.now(), "error": problem.model_dump(mode="json")}
     return _let_go(session, claim, Status.QUEUED, settings, free=False, **kept)
@@ -111,18 +115,16 @@ def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -
         raise LeaseLostError(claim.id)
     stopped = ending.code == INTERRUPTED or ending.code < 0
     if ending.asked is Asked.CANCEL:
-        cancel(session, claim, settings)
-    elif ending.problem is not None:
-        fail(session, claim, settings, ending.problem)
-    elif ending.asked is Asked.DEADLINE:
-        fail(session, claim, settings, deadline(claim))
-    elif ending.asked is Asked.PAUSE and stopped:
+        return cancel(session, claim, settings)
+    if ending.problem is not None:
+        return fail(session, claim, settings, ending.problem)
+    if ending.asked is Asked.DEADLINE:
+        return fail(session, claim, settings, deadline(claim))
+    if ending.asked is Asked.PAUSE and stopped:
         return pause(session, claim, settings)
-    elif ending.asked is Asked.SHUTDOWN and stopped:
+    if ending.asked is Asked.SHUTDOWN and stopped:
         return give_back(session, claim, settings)
-    else:
-        return crash(session, claim, settings, broke_off(ending))
-    return False
+    return crash(session, claim, settings, broke_off(ending))
 
 
 def deadline(claim: Claim) -> Problem:
