@@ -16,7 +16,7 @@ import numpy as np
 from worker.engine import masks
 from worker.engine.compaction import cloning, optimizer
 
-Keep = Mapping[str, Mapping[int, Sequence[int]]]
+Keep = Mapping[str, Mapping[int, Sequence[int] | np.ndarray]]
 
 # Statistics are no weights: a mask leaves them where they are.
 STATISTICS = frozenset({"moving_mean", "moving_variance", "mean", "variance", "count", "vector_u"})
@@ -79,7 +79,7 @@ def masks_of(original: keras.Model, keep: Keep) -> masks.Masks:
 
 
 def _scattered(
-    variable: Any, given: Any, axes: Mapping[int, Sequence[int]], factor: float | None
+    variable: Any, given: Any, axes: Mapping[int, Sequence[int] | np.ndarray], factor: float | None
 ) -> np.ndarray:
     """The compact values in their places; `variable` still holds those of the original."""
     original, value = masks.values(variable), masks.values(given)
@@ -97,7 +97,7 @@ def _scaled_back(value: np.ndarray, original: np.ndarray, factor: float) -> np.n
     return np.where(untouched, original, (value.astype(np.float64) / factor).astype(value.dtype))
 
 
-def _corner(axes: Mapping[int, Sequence[int]], shape: Sequence[int]) -> Any:
+def _corner(axes: Mapping[int, Sequence[int] | np.ndarray], shape: Sequence[int]) -> Any:
     """Index of the kept part: `value[_corner(...)]` has the compact shape."""
     if not shape:
         return ()

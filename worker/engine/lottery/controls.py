@@ -73,7 +73,7 @@ class Controls:
         basis = 0 if bench.recipe.schedule.kind == "one_shot" else level - 1
         previous = State.load(self._store.path(basis) / "trained.npz").weights
         start = trials.beginning(bench, arm, self._dense, previous)
-        how = {
+        how: dict[str, Any] = {
             "schedule": arm.schedule,
             "epochs": self._epochs(record, control),
             "seed": seed,

@@ -61,7 +61,8 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
     began = time.monotonic()
     bench.reporter.stage("dense")
     start = _initial_state(bench)
-    epochs, notes, rates, snapshot = 0, (), None, None
+    epochs, rates, snapshot = 0, None, None
+    notes: tuple[str, ...] = ()
     if bench.trains and not bench.trained:
         plan = training_plan(
             bench,

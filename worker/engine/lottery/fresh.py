@@ -42,7 +42,8 @@ def _without_seeds(config: Any, seed: int) -> Any:
         return config
     changed = {key: _without_seeds(value, seed) for key, value in config.items()}
     inner = changed.get("config")
-    fixed = isinstance(inner, dict) and inner.get("seed") is not None
-    if changed.get("module") == "keras.initializers" and fixed:
+    if changed.get("module") != "keras.initializers" or not isinstance(inner, dict):
+        return changed
+    if inner.get("seed") is not None:
         changed["config"] = {**inner, "seed": seed}
     return changed

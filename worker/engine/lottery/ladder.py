@@ -69,7 +69,7 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
 
 def finished(bench: Bench, trainer: Trainer, store: LevelStore, level: int) -> Ladder:
     """The ladder of a finished job, with `level` as its answer."""
-    records = []
+    records: list[LevelRecord] = []
     while (record := store.read(len(records))) is not None:
         records.append(record)
     if level >= len(records):

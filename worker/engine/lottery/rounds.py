@@ -92,7 +92,7 @@ class Round:
     def _judge_cut(self, choice: Kept | Masks, previous: Arrays) -> float | None:
         bench = self._bench
         if bench.recipe.granularity == "unit":
-            return self._judge(previous)(choice)  # type: ignore[no-any-return]
+            return self._judge(previous)(choice)
         if not bench.judges:
             return None
         assign(bench.model, previous)

@@ -29,7 +29,7 @@ def prune_blocks(
     A block at the edge is smaller and is judged by its mean score.
     """
     new = {key: mask.copy() for key, mask in masks.items()}
-    spared = []
+    spared: list[str] = []
     for key, fraction in fractions.items():
         ids, blocks = _block_ids(as_matrix(new[key]).shape, shape)
         alive = as_matrix(new[key])
