@@ -52,7 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, idle_seconds=chosen.body_idle_seconds)
-    app.add_middleware(Origins, hosts=None if chosen.needs_keys else LOOPBACK_NAMES)
+    hosts = None if chosen.needs_keys else LOOPBACK_NAMES
+    app.add_middleware(Origins, hosts=hosts, public_url=chosen.public_url)
     app.add_middleware(Boundary)
     app.add_middleware(SecurityHeaders)
     return app

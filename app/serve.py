@@ -8,6 +8,7 @@ import socket
 import uvicorn
 
 from app.core import log, settings
+from app.http.malformed import Protocol
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
         "app.main:app",
         host=chosen.host,
         port=chosen.port,
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -22,11 +22,18 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class Origins:
-    """Refuse foreign hosts (where `hosts` is given) and foreign origins of unsafe methods."""
+    """Refuse foreign hosts (where `hosts` is given) and foreign origins of unsafe methods.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None) -> None:
+    `public_url` is how users reach us through a proxy that speaks to us under another name.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str] | None, public_url: str | None = None
+    ) -> None:
         self.app = app
-        self.hosts = None if hosts is None else frozenset(name.lower() for name in hosts)
+        self.public = urlsplit(public_url or "").netloc.lower()
+        named = None if hosts is None else {name.lower() for name in hosts}
+        self.hosts = None if named is None else frozenset(named | {hostname(self.public)} - {""})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
@@ -42,7 +49,8 @@ class Origins:
         if scope["method"] in _SAFE_METHODS:
             return None
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        own = {host.lower(), self.public} - {""}
+        foreign = origin is not None and urlsplit(origin).netloc.lower() not in own
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return PruneryError("forbidden", "The request came from another site's page.")
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import secrets
 import time
@@ -84,17 +85,30 @@ class Sink:
     def _flush(self) -> None:
         self._digest.update(self._pending)
         self.size_bytes += len(self._pending)
-        self._file.write(self._pending)
+        with told_when_full():
+            self._file.write(self._pending)
         self._pending.clear()
 
     def finish(self) -> Received:
         """Close the file; it is whole now."""
         self._flush()
-        self.close()
+        with told_when_full():
+            self.close()
         return Received(self.path, self.size_bytes, self._digest.hexdigest())
 
     def close(self) -> None:
         self._file.close()
+
+
+@contextlib.contextmanager
+def told_when_full() -> Iterator[None]:
+    """A disk that fills up in the meantime is no mistake of ours. Raises: `disk_full`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise PruneryError("disk_full", "The disk filled up while the upload came.") from None
 
 
 async def body(request: Request, sink: Sink, limit_bytes: int) -> Received:

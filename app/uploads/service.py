@@ -20,7 +20,7 @@ from app.core.tables import DatasetTable, ModelTable
 from app.http import digests, metrics
 from app.uploads.kinds import DATASET, MODEL, Kind, UploadTable
 from app.uploads.names import clean
-from app.uploads.receive import Incoming, Received
+from app.uploads.receive import Incoming, Received, told_when_full
 from app.uploads.repository import UploadRepository, is_used, stored_bytes
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
@@ -43,7 +43,12 @@ def admit(ctx: Context, owner_id: str, kind: Kind, declared_bytes: int | None) -
     if free - size < ctx.settings.min_free_disk_bytes:
         raise PruneryError("disk_full", "The disk has no room for this upload.")
     with ctx.database.reading() as session:
-        used = stored_bytes(session, owner_id)
+        _count(ctx, session, owner_id, size)
+
+
+def _count(ctx: Context, session: Session, owner_id: str, size: int) -> None:
+    """Raise `quota_exceeded` where this owner may not store `size` bytes more."""
+    used = stored_bytes(session, owner_id)
     if used + size > ctx.settings.max_stored_bytes:
         raise PruneryError(
             "quota_exceeded",
@@ -83,10 +88,12 @@ def accept(
     wanted = None if options is None else options.model_dump(mode="json")
     with ctx.database.session() as session:
         known = _known(session, ctx, owner_id, kind, received.sha256, name, wanted)
-    if known is not None:
-        return known
+        if known is not None:
+            return known
+        _count(ctx, session, owner_id, received.size_bytes)  # now that its size is known
     row = _row(ctx, owner_id, kind, received, name, form, wanted, request_id)
-    ctx.storage.adopt(row.storage_key, received.path)
+    with told_when_full():
+        ctx.storage.adopt(row.storage_key, received.path)
     try:
         with ctx.database.session() as session:
             UploadRepository(session, owner_id, kind).add(row)

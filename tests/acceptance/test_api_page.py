@@ -33,7 +33,7 @@ def test_every_block_runs(service_url: str, small_fashion: Path, tmp_path: Path)
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "282160" in done.stdout
-    assert "[true,282160,200,0.04" in done.stdout
+    assert "[true,282150,200,0.04" in done.stdout
     assert '["succeeded",true,1.0]' in done.stdout or '["succeeded",true,1]' in done.stdout
     assert '[422,"recipe_invalid","/recipe/trainning"]' in done.stdout
     assert '"is_terminal":true' in (tmp_path / "events.txt").read_text()

@@ -115,6 +115,20 @@ def test_silent_client_is_dropped(tmp_path: Path, migrated_sqlite: Path) -> None
         assert files.kept_files(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"],
+    ids=["no HTTP", "a header without a colon"],
+)
+def test_what_is_no_request_gets_a_problem_too(server: Server, request_bytes: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        answer = read_answer(connection)
+    assert answer.startswith("HTTP/1.1 400")
+    assert "application/problem+json" in answer
+    assert '"code":"body_invalid"' in answer
+
+
 def test_client_that_asks_first_is_answered_first(server: Server) -> None:
     path = "/v1/models?filename=a.keras"
     with open_request(server, path, 10**12, Expect="100-continue") as connection:

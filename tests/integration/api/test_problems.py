@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -142,6 +143,33 @@ def test_full_disk_and_full_quota_are_told_before_the_body(settings: Settings) -
     with client_of(settings.model_copy(update={"max_stored_bytes": 10})) as api:
         answer = api.post("/v1/models", content=bytes(11), headers=files.OCTETS)
         assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
+        unannounced = iter([files.model()])
+        answer = api.post("/v1/models", content=unannounced, headers=files.OCTETS)
+        assert (answer.status_code, answer.json()["code"]) == (429, "quota_exceeded")
+        assert files.kept_files(settings.data_dir) == []
+
+
+def test_disk_that_fills_up_meanwhile_is_told(
+    api: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
+
+    monkeypatch.setattr("app.core.storage.Storage.adopt", full)
+    answer = api.post("/v1/models", content=files.model(), headers=files.OCTETS)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert "secret" not in answer.text
+    assert files.kept_files(settings.data_dir) == []
+
+
+def test_pages_behind_a_proxy_are_our_own(settings: Settings) -> None:
+    public = settings.model_copy(update={"public_url": "https://prunery.example"})
+    with client_of(public) as api:
+        own = {"Origin": "https://prunery.example"}
+        assert api.post("/v1/jobs", json={}, headers=own).json()["code"] == "request_invalid"
+        assert api.get("/v1/jobs", headers={"Host": "prunery.example"}).status_code == 200
+        foreign = {"Origin": "https://prunery.example.evil.example"}
+        assert api.post("/v1/jobs", json={}, headers=foreign).json()["code"] == "forbidden"
 
 
 def test_service_routes_answer(api: TestClient) -> None:
