@@ -68,12 +68,11 @@ def _without_frozen(tracer: Tracer, call: Call) -> Call:
 def _learn(tracer: Tracer, operation: Any, call: Call) -> Claim | None:
     try:
         bench = Bench.of(operation, call)
+        for claim in _candidates(tracer.ids, operation, bench):
+            if (verified := verify(claim, bench)) is not None:
+                return verified
     except (NotRunnableError, *FAILURES):
         return None
-    for claim in _candidates(tracer.ids, operation, bench):
-        verified = verify(claim, operation, bench)
-        if verified is not None:
-            return verified
     return None
 
 

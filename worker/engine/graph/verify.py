@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,9 +27,8 @@ class _Choice:
         return np.flatnonzero(self.alive[self.ids.find(ids)])
 
 
-def verify(claim: Claim, operation: Any, bench: Bench) -> Claim | None:
+def verify(claim: Claim, bench: Bench) -> Claim | None:
     """The claim with the `zero` of its outputs filled in, or None where it does not hold."""
-    del operation
     zeros = [{at: _Zero(len(v)) for at, v in o.items()} for o in claim.outputs]
     generator = np.random.default_rng(2)
     ids = [value.ids for flow in bench.flows for value in flow.axes.values()]

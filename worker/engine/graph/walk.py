@@ -80,19 +80,10 @@ def nodes_in_order(functional: Any) -> list[Any]:
 
 def apply(tracer: Tracer, operation: Any, call: Call) -> list[Flow]:
     """The tensors that come out of one call."""
-    nested = graph_of(operation)
-    if nested is not None:
-        results = walk(tracer, nested, _enter(tracer, operation, nested, call))
-        axes: Sequence[Axes] = [flow.axes for flow in results]
-    elif type(operation) in WITH_WEIGHTS and plain(operation):
+    try:
         axes = _read(tracer, operation, call)
-    elif not any(flow.axes for flow in call.flows) and not _weights(operation):
-        axes = [{} for _ in call.outputs]
-    elif type(operation) in WITHOUT_WEIGHTS:
-        axes = WITHOUT_WEIGHTS[type(operation)](tracer, operation, call)
-    elif not _weights(operation):
-        axes = probe.probe(tracer, operation, call)
-    else:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # It is not as its rule expects: then it is as good as unknown.
         axes = unknown(tracer, operation, call)
     outputs = [
         Flow(spec.shape, spec.dtype, dict(found))
@@ -115,25 +106,33 @@ def _settled(tracer: Tracer, operation: Any, flow: Flow) -> Flow:
 
 
 def unknown(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
-    """A layer with weights that no rule reads: whatever it touches stays."""
-    reason = tracer.why(
-        operation, f"No rule knows how {type(operation).__name__} uses its weights."
-    )
-    tracer.record.unread[tracer.path(operation)] = reason
+    """Something that no rule reads: whatever it touches stays."""
+    name = type(operation).__name__
+    reason = tracer.why(operation, f"No rule knows how this {name} uses its channels.")
+    if _weights(operation):
+        tracer.record.unread[tracer.path(operation)] = reason
     for flow in call.flows:
         tracer.freeze(flow, reason)
     for one in tracer.record.variables.values():
-        if any(one.variable is variable for variable in operation.weights):
+        if any(one.variable is variable for variable in getattr(operation, "weights", ())):
             tracer.ids.freeze(one.ids, reason)
     return [{} for _ in call.outputs]
 
 
 def _read(tracer: Tracer, operation: Any, call: Call) -> Sequence[Axes]:
-    """By the rule; a layer that is not as the rule expects is as one without a rule."""
-    try:
+    """By recursion, by a rule, by trying, or not at all."""
+    nested = graph_of(operation)
+    if nested is not None:
+        results = walk(tracer, nested, _enter(tracer, operation, nested, call))
+        return [flow.axes for flow in results]
+    if type(operation) in WITH_WEIGHTS and plain(operation):
         return WITH_WEIGHTS[type(operation)](tracer, operation, call)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    if _weights(operation):
         return unknown(tracer, operation, call)
+    if not any(flow.axes for flow in call.flows):
+        return [{} for _ in call.outputs]
+    rule = WITHOUT_WEIGHTS.get(type(operation), probe.probe)
+    return rule(tracer, operation, call)
 
 
 def plain(layer: Any) -> bool:

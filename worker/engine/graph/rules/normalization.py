@@ -62,7 +62,10 @@ def layer_norm(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
 
 
 def rms(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
-    """scale over `axis`: exact where removed channels are 0, with scale and epsilon folded."""
+    """scale over `axis`: exact where removed channels are 0, with scale and epsilon folded.
+
+    Where they are not, the approximate mode takes the mean over what stays.
+    """
     x = call.first
     normalised = _axes(layer, x)
     result = dict(x.axes)
@@ -72,6 +75,10 @@ def rms(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         tracer.reads(layer, layer.scale, number, value, "channel")
     for axis in shrinking:
         value = x.axes[axis]
+        if tracer.approximate and len(shrinking) == 1 and not value.zero.all():
+            tracer.record.approximate[tracer.path(layer)] = _not_zero(tracer, layer, "mean")
+            result[axis] = Axis.of(value.ids, True)
+            continue
         if len(shrinking) > 1 or not value.zero.all():
             tracer.ids.freeze(value.ids, _not_zero(tracer, layer, "mean"))
             continue
