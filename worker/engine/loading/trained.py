@@ -25,10 +25,11 @@ Evaluate = Callable[[Split, Dataset], Interval]
 
 @dataclass(frozen=True)
 class Try:
-    """The metric on training labels under one scaling."""
+    """The metric on training labels under one scaling, and what a constant answer scores there."""
 
     scale: str
     metric: Interval
+    baseline: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def detect(
     evaluate: Evaluate,
     dataset: Dataset,
     *,
-    baseline: float,
+    baseline: Callable[[Split], float],
     higher_is_better: bool = True,
     steps: int = 0,
     scales: tuple[str, ...] | None = None,
@@ -61,32 +62,47 @@ def detect(
     """Try the usual scalings on training examples.
 
     `evaluate(split, dataset)` measures the metric of the net on a split under `dataset.scale`;
-    `baseline` is what a constant answer scores; `steps` is how many steps the file's optimizer has
-    made, 0 where unknown: with any, clearing the baseline is enough. `scales`: only these.
-    `usual` is the scaling that is meant where several do equally well.
+    `baseline(split)` is what a constant answer scores on its labels (which, for an autoencoder,
+    are scaled too); `steps` is how many steps the file's optimizer has made, 0 where unknown: with
+    any, clearing the baseline is enough. `scales`: only these. `usual` is the scaling that is meant
+    where several do equally well.
     """
     sample = _sample(dataset, seed)
     tries = []
     for name in scales or candidates(dataset):
         scaled = sample.with_scale(name)
-        tries.append(Try(name, evaluate(scaled.train, scaled)))
-    sign = 1.0 if higher_is_better else -1.0
-    best = max(tries, key=lambda one: sign * one.metric.value)
-    # Nets of ReLU hardly change their answer with the scale of their input, only how they train:
-    # where several scalings do equally well, the usual one is meant.
-    near = best.metric.low if higher_is_better else best.metric.high
-    equal = [one for one in tries if sign * one.metric.value >= sign * near]
-    best = next((one for one in equal if one.scale == usual), best)
-    if _clears(best.metric, baseline, higher_is_better, 0.0 if steps else HEADWAY):
-        why = f"It scores {best.metric.value:.4g} with scaling {best.scale}, a constant answer "
-        return Detection(True, best.scale, tuple(tries), f"{why}{baseline:.4g}.")
-    why = f"It scores {best.metric.value:.4g} at best, no better than a constant answer "
-    return Detection(False, None, tuple(tries), f"{why}({baseline:.4g}) under any usual scaling.")
+        tries.append(Try(name, evaluate(scaled.train, scaled), baseline(scaled.train)))
+    best = _best(tries, usual, higher_is_better)
+    words = f"It scores {best.metric.value:.4g} with scaling {best.scale}, "
+    if _clears(best, higher_is_better, 0.0 if steps else HEADWAY):
+        why = f"{words}a constant answer {best.baseline:.4g}."
+        return Detection(True, best.scale, tuple(tries), why)
+    why = (
+        f"{words}hardly better than a constant answer ({best.baseline:.4g}), and no scaling helps."
+    )
+    return Detection(False, None, tuple(tries), why)
 
 
-def _clears(metric: Interval, baseline: float, higher_is_better: bool, headway: float) -> bool:
+def _best(tries: list[Try], usual: str, higher_is_better: bool) -> Try:
+    """The try furthest beyond its baseline; the usual one where it does equally well.
+
+    Nets of ReLU hardly change their answer with the scale of their input, only how they train.
+    """
+
+    def beyond(value: float, baseline: float) -> float:
+        return value - baseline if higher_is_better else -value / max(baseline, 1e-12)
+
+    best = max(tries, key=lambda one: beyond(one.metric.value, one.baseline))
+    worst = best.metric.low if higher_is_better else best.metric.high
+    enough = beyond(worst, best.baseline)
+    equal = [one for one in tries if beyond(one.metric.value, one.baseline) >= enough]
+    return next((one for one in equal if one.scale == usual), best)
+
+
+def _clears(tried: Try, higher_is_better: bool, headway: float) -> bool:
     """Tell whether the whole interval lies beyond the baseline, and the value well beyond."""
-    if not all(np.isfinite([metric.value, metric.low, metric.high])):
+    metric, baseline = tried.metric, tried.baseline
+    if not all(np.isfinite([metric.value, metric.low, metric.high, baseline])):
         return False
     if higher_is_better:
         room = max(0.0, 1.0 - baseline)

@@ -24,8 +24,7 @@ def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
     Returns whether the optimizer's state was in it and fits.
     """
     with hdf5.open_checked(path) as opened:
-        # Two variables, the step and the rate, are all there is before the first step.
-        has_state = "optimizer/vars" in opened and len(opened["optimizer/vars"]) > 0
+        has_state = _has_optimizer_state(model, opened)
     optimizer = getattr(model, "optimizer", None) if has_state else None
     before = len(notes)
     skipped = [] if optimizer is not None else _compile_state(model)
@@ -42,6 +41,19 @@ def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
         with _as_notes(notes):
             model.load_weights(path, objects_to_skip=skipped)
     return False
+
+
+def _has_optimizer_state(model: keras.Model, opened: Any) -> bool:
+    """Tell whether there is something to load, or to say about its loss."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or "optimizer" not in opened:
+        return False
+    group = opened["optimizer"]
+    if "inner_optimizer" in group:
+        return True
+    saved = len(group["vars"]) if "vars" in group else 0
+    # Step and rate are all that an optimizer has before its first step: no state, no loss.
+    return saved > 2 or saved == len(optimizer.variables)
 
 
 def load_assets(model: keras.Model, folder: Path) -> None:

@@ -54,7 +54,7 @@ def _detect(bench: Bench) -> Detection:
     return detect(
         evaluate,
         bench.dataset,
-        baseline=evaluation.baseline(metric, bench.dataset.train.y),
+        baseline=lambda split: evaluation.baseline(metric, split.y),
         higher_is_better=metric.higher_is_better,
         steps=steps,
         scales=None if asked == "auto" else (asked,),
