@@ -93,6 +93,16 @@ class Answers:
         special = any(text for name, text in self.pairs if name not in simple)
         return special or self.preset not in SIMPLE_PRESETS
 
+    @property
+    def not_numbers(self) -> frozenset[str]:
+        """Fields that want a number and hold something else."""
+        wanted = [*_NUMBERS, "limit"]
+        return frozenset(
+            name
+            for name in wanted
+            if getattr(self, name) and isinstance(_number(getattr(self, name)), str)
+        )
+
     def recipe(self) -> dict[str, Any]:
         """What is laid over the preset; a number that is none stays text and is refused."""
         made: dict[str, Any] = {"preset": self.preset}

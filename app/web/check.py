@@ -23,7 +23,7 @@ from app.uploads.kinds import DATASET, MODEL, UploadTable
 from app.web import language, page
 from app.web.answers import Answers
 from app.web.home import KINDS, start_job
-from app.web.problems import Finding, findings
+from app.web.problems import Finding, of_recipe
 from app.web.visitor import Visitor
 from prunery.reports.language import Language
 from prunery.specs import presets
@@ -104,7 +104,7 @@ def _start(request: Request, ctx: Context, visitor: Identity, answers: Answers) 
     except PruneryError as error:
         if error.code == "not_found":
             raise
-        wrong = tuple(findings(error, language.of(request)))
+        wrong = tuple(of_recipe(error, answers, language.of(request)))
         return _draw(request, ctx, visitor, answers, wrong, status=error.status)
     return RedirectResponse(f"/jobs/{row.id}", 303)
 
@@ -156,5 +156,5 @@ def _judge(
         if model.status == dataset.status == "ready":
             creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
     except PruneryError as error:
-        return findings(error, words)
+        return of_recipe(error, answers, words)
     return []

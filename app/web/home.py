@@ -20,7 +20,8 @@ from app.uploads import form, receive, service
 from app.uploads.kinds import DATASET, MODEL, Kind
 from app.web import language, page, sample
 from app.web.answers import Answers
-from app.web.problems import Finding, findings
+from app.web.labels import labels
+from app.web.problems import Finding, findings, of_recipe
 from app.web.visitor import Visitor
 from prunery.specs import presets
 from prunery.specs.datasets import DatasetOptions
@@ -94,7 +95,7 @@ def _keep(
     try:
         presets.resolve(answers.recipe())
     except PruneryError as error:
-        wrong += findings(error, words)
+        wrong += of_recipe(error, answers, words)
     return Answers.read({**dict(answers.pairs), **kept}), wrong
 
 
@@ -174,6 +175,7 @@ def draw(
         "kept": kept,
         "wrong": wrong or [],
         "messages": {one.field: one.message for one in reversed(wrong or [])},
+        "labels": labels(language.of(request)),
         "sample": sample.is_here(),
         "limits": {kind.name: kind.limit_bytes(ctx.settings) for kind in KINDS},
         "kept_days": round(ctx.settings.upload_ttl_seconds / 86_400),

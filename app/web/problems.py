@@ -9,7 +9,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from app.web import page
-from app.web.answers import field_of
+from app.web.answers import Answers, field_of
+from app.web.labels import labels
 from prunery.reports.language import Language
 from prunery.specs.errors import Problem, PruneryError
 
@@ -37,4 +38,16 @@ def findings(error: PruneryError, language: Language, field: str | None = None) 
     hint = language.gettext(error.hint)
     if not error.errors:
         return [Finding(field or "preset", error.detail, hint)]
-    return [Finding(field or field_of(one), one.message, "") for one in error.errors]
+    return [Finding(field or field_of(one), one.message) for one in error.errors]
+
+
+def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list[Finding]:
+    """A recipe's findings, each under the name of its field; what is no number is told so."""
+    names, made = labels(language), []
+    for one in findings(error, language):
+        message = one.message
+        if one.field in answers.not_numbers:
+            message = language.gettext("Write a number.")
+        named = f"{names[one.field]}: {message}" if one.field in names else message
+        made.append(Finding(one.field, named, one.hint))
+    return made

@@ -79,6 +79,11 @@ def test_a_wrong_setting_is_shown_beside_its_field(web: TestClient, field: str, 
     assert re.search(r'<details class="quiet special" open>', answer.text)
 
 
+def test_what_is_no_number_is_told_in_plain_words(web: TestClient) -> None:
+    answer = web.post("/", files=both(), data={"preset": "balanced", "epochs": "ten"})
+    assert '<a href="#epochs">Epochs of training: Write a number.</a>' in answer.text
+
+
 def test_single_weights_bring_the_controls_that_fit_them(web: TestClient) -> None:
     answer = web.post("/", files=both(), data={"preset": "balanced", "granularity": "weight"})
     assert answer.status_code == 303
