@@ -211,5 +211,5 @@ class _Drawn:
         self._bar.draw(self._text, self._share, self._left)
 
 
-def _silent(event: Event) -> None:  # noqa: ARG001
+def _silent(event: Event) -> None:
     """Nobody is waiting."""
