@@ -26,8 +26,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "smallest": {
         "objective": {"max_metric_drop": 0.03},
-        "schedule": {"kind": "iterative", "rounds": 16, "pruning_fraction": 0.2},
-        "training": {"epochs": 20},
+        "schedule": {"kind": "iterative", "rounds": 20, "pruning_fraction": 0.15},
+        "minimum_kept": 0.05,
+        "training": {"epochs": 20, "distillation": 0.5},
         "controls": ["fresh_small", "random_units"],
     },
     # Our reading of the article (engine.md section 4): it states neither epochs nor input scaling.

@@ -187,3 +187,30 @@ def test_the_literal_article_removes_what_lies_below_its_threshold(tmp_path: Pat
     done = jobs.prune(tmp_path, recipe)
     assert any("at or below 0.01" in warning for warning in done.report.warnings)
     assert len(done.report.levels) <= 2
+
+
+def test_distillation_is_a_trial_that_the_report_tells_of(tmp_path: Path) -> None:
+    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "training": {"distillation": 0.5}})
+    (said,) = [d for d in done.report.method.decisions if d.field == "training.distillation"]
+    assert "on validation" in said.why
+    assert said.chosen in ("0", "0.5")
+    assert check(done.model, done.out) == []
+
+
+def test_without_labels_a_trained_model_is_retrained_by_its_dense_self(tmp_path: Path) -> None:
+    model, train = jobs.net(), jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    np.savez(tmp_path / "unlabelled.npz", x=train.x["x"])
+    recipe = {**ALL_ROUNDS, "start": "trained", "training": {"distillation": 1, "epochs": 8}}
+    done = jobs.prune(tmp_path, recipe, model=model, dataset=tmp_path / "unlabelled.npz")
+    assert check(done.model, done.out) == []
+    told = done.compact.predict(train.x["x"], verbose=0).argmax(-1)
+    assert (told == model.predict(train.x["x"], verbose=0).argmax(-1)).mean() > 0.8
+
+
+def test_labels_are_needed_where_nothing_else_teaches(tmp_path: Path) -> None:
+    np.savez(tmp_path / "unlabelled.npz", x=jobs.blobs(60).x["x"])
+    with pytest.raises(PruneryError) as caught:
+        jobs.prune(tmp_path, ALL_ROUNDS, dataset=tmp_path / "unlabelled.npz")
+    assert caught.value.code == "dataset_mismatch"
+    assert "distillation" in caught.value.hint

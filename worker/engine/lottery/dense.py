@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from prunery.specs.report import Level
@@ -36,6 +37,11 @@ class Dense:
     rewind_point: State | None
     rate_trace: np.ndarray | None
     epochs: int
+    network: Path
+
+    def teacher(self) -> keras.Model:
+        """The dense network itself, to learn from."""
+        return keras.saving.load_model(self.network)
 
 
 def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
@@ -54,6 +60,7 @@ def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
         rewind_point=_load(folder / "snapshot.npz"),
         rate_trace=np.load(rates, allow_pickle=False) if rates.is_file() else None,
         epochs=int(record.report.epochs_trained or 0),
+        network=folder / "model.keras",
     )
 
 

@@ -15,6 +15,7 @@ from prunery.specs.report import Comparison, ControlResult, Interval, ModelFigur
 from worker.engine import evaluation, profiling, saving, stopping
 from worker.engine.calling import scaled
 from worker.engine.compaction import certificate, ticket
+from worker.engine.lottery import distilling
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls, Rival, winner
 from worker.engine.lottery.judging import metric_interval, predictions
@@ -47,6 +48,7 @@ def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) ->
     """Run the controls, pick what is shipped, prove it, test it, write it."""
     chosen = reopen(bench, store, ladder.chosen)
     result = Result(chosen, _shipped_as(bench, ladder))
+    _distil(bench, trainer, store, ladder, result)
     _compete(bench, trainer, store, ladder, result)
     out = bench.spec.out_dir
     assert out is not None
@@ -62,6 +64,18 @@ def _shipped_as(bench: Bench, ladder: Ladder) -> str:
         return "dense"
     rewound = ladder.records[ladder.chosen].notes["rewind"] in ("initial", "step", "epoch")
     return "pruned" if rewound or not bench.trains else "fine_tuned"
+
+
+def _distil(
+    bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder, result: Result
+) -> None:
+    record = ladder.records[ladder.chosen]
+    if not distilling.wanted(bench, record) or stopping.finish_asked():
+        return
+    bench.reporter.stage("retraining", record.level, bench.facts.get("levels"))
+    better = distilling.distilled(bench, trainer, store, ladder.dense, record, result.trial)
+    if better is not None:
+        result.trial = better
 
 
 def _compete(
@@ -80,7 +94,9 @@ def _compete(
         result.control_results += [rival.result for rival in rivals]
         if level == ladder.chosen:
             result.rivals = rivals
-    better = winner(bench, ladder.records[ladder.chosen].report.metric, result.rivals)
+    split = bench.judged_split if bench.judges else None
+    level = metric_interval(bench, result.trial.compacted.model, split) if split else None
+    better = winner(bench, level, result.rivals)
     if better is not None:
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(

@@ -8,7 +8,7 @@ from typing import Any
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent
 from worker.engine import stopping
-from worker.engine.lottery import objectives
+from worker.engine.lottery import distilling, objectives
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.levels import LevelRecord, LevelStore
@@ -92,6 +92,9 @@ def _rounds(bench: Bench) -> int:
 def _set_limit(bench: Bench, dense: Dense) -> None:
     metric, value = bench.metric, dense.record.figures.metric
     allowed = bench.recipe.objective.max_metric_drop
+    if allowed is not None and metric is None:
+        why = "There are no labels to judge by: the limit was not applied, every round was done."
+        bench.reporter.warn("limit_not_judged", why)
     if metric is None or value is None or allowed is None:
         bench.facts["limit"] = Limit(value or 0.0, None, True, False)
         return
@@ -155,4 +158,6 @@ def _plan_work(bench: Bench, plan: list[Arm], level: int, rounds: int, dense: An
         for name in names
         for control in bench.recipe.controls
     ]
+    if bench.recipe.training.distillation and bench.loss is not None:
+        work.append(Work(distilling.WORK, examples * epochs * 0.6))
     bench.reporter.plan_work(work)

@@ -30,10 +30,17 @@ def training_plan(
             "precision": training.precision,
             "loop": bench.loop,
             "seed": seed,
-            "distillation": training.distillation,
             **changes,
         }
     )
+
+
+def distillation_share(bench: Bench) -> float:
+    """The teacher's share in every retraining: all of it where there are no labels, else none.
+
+    With labels a teacher is a trial at the chosen level only (`distilling`).
+    """
+    return 0.0 if bench.loss is not None else 1.0
 
 
 def retrain_epochs(bench: Bench, dense_epochs: int) -> int:

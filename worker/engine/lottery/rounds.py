@@ -18,10 +18,10 @@ from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.judging import figures_of, level_report, metric_value
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays, save_arrays
-from worker.engine.lottery.plans import retrain_epochs
+from worker.engine.lottery.plans import distillation_share, retrain_epochs
 from worker.engine.lottery.rewinding import Arm
 from worker.engine.lottery.trainer import Trainer
-from worker.engine.lottery.trials import Trial
+from worker.engine.lottery.trials import Teaching, Trial
 from worker.engine.masks import Masks
 from worker.engine.pruning.widths import Kept
 from worker.engine.training import State, recalibrate
@@ -110,7 +110,13 @@ class Round:
             schedule=arm.schedule,
             epochs=retrain_epochs(bench, self._dense.epochs),
             seed=bench.seed_for("dense"),  # the same order of data as the dense training
+            teaching=self._teaching(),
         )
+
+    def _teaching(self) -> Teaching | None:
+        """Without labels the dense model is all there is to learn from."""
+        share = distillation_share(self._bench)
+        return Teaching(self._dense.teacher(), share) if share and self._bench.trains else None
 
     def _better(self, tried: list[tuple[Arm, Trial]]) -> tuple[Arm, Trial]:
         metric = self._bench.metric

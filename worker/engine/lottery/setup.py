@@ -9,6 +9,7 @@ import numpy as np
 from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.job import EngineSpec
 from prunery.specs.models import TaskKind
+from prunery.specs.recipe import Recipe
 from prunery.specs.report import Task
 from prunery.specs.rules import check_start
 from worker.engine import evaluation, profiling
@@ -105,13 +106,15 @@ def _settle_task(bench: Bench) -> None:
     kind: TaskKind = dataset.task
     labelled = dataset.labels != "none" or kind == "autoencoder"
     if not labelled:
-        if recipe.training.epochs > 0 and recipe.training.distillation < 1:
+        if recipe.training.epochs > 0 and not _learns_from_dense(recipe):
             raise PruneryError(
                 "dataset_mismatch",
                 "The dataset has no labels, so nothing can be trained on it.",
-                hint="Add labels, or set training.distillation to 1 for a trained model.",
+                hint='Add labels, or, for a trained model, set start to "trained" and '
+                "training.distillation to 1: it then learns from the dense model.",
             )
         bench.task = Task(kind=kind)
+        bench.batch_size = _batch_size(bench, len(dataset.train))
         return
     loss, why_loss = losses.settle_loss(
         recipe.training.loss,
@@ -145,6 +148,11 @@ def _settle_task(bench: Bench) -> None:
     )
     bench.batch_size = _batch_size(bench, len(dataset.train))
     bench.facts["class_weight"] = _class_weight(bench)
+
+
+def _learns_from_dense(recipe: Recipe) -> bool:
+    """Without labels, a trained upload is the only teacher."""
+    return recipe.start == "trained" and recipe.training.distillation == 1
 
 
 def _batch_size(bench: Bench, examples: int) -> int:

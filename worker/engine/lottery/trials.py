@@ -24,7 +24,7 @@ from worker.engine.lottery.rewinding import Arm
 from worker.engine.lottery.trainer import Run, Trainer
 from worker.engine.masks import Masks, apply
 from worker.engine.pruning.widths import Kept
-from worker.engine.training import State
+from worker.engine.training import State, TrainingPlan
 
 Arrays = dict[str, np.ndarray]
 
@@ -62,6 +62,14 @@ class Beginning:
     rescale: bool = False
 
 
+@dataclass(frozen=True)
+class Teaching:
+    """A dense teacher and its share in the loss."""
+
+    teacher: keras.Model
+    share: float
+
+
 def beginning(bench: Bench, arm: Arm, dense: Dense, previous: Arrays) -> Beginning:
     """The start of an arm; `previous` are the trained weights that the round started from."""
     if arm.rewind == "initial":
@@ -96,6 +104,7 @@ def train_units(
     epochs: int,
     seed: int,
     redraw: int | None = None,
+    teaching: Teaching | None = None,
 ) -> Trial:
     """Compact, then train. `redraw`: fresh weights at the small net's own scale, by that seed."""
     from worker.engine.lottery.fresh import reinitialize
@@ -110,10 +119,9 @@ def train_units(
     rewound = _laid_out(start.weights, small, compacted.keep, compacted.rescaled)
     run = None
     if epochs > 0 and bench.trains:
-        plan = training_plan(
-            bench, epochs=epochs, schedule=schedule, seed=seed, rate_trace=start.rate_trace
-        )
-        run = trainer.run(name, small, plan, state=_cut_state(start, compacted))
+        plan, teacher = _planned(bench, start, schedule, epochs, seed, teaching)
+        state = _cut_state(start, compacted)
+        run = trainer.run(name, small, plan, state=state, teacher=teacher)
         compile_as_trained(bench, small, plan.optimizer)
     full_model = masked.scatter(bench.model, small, compacted.keep, rescaled=compacted.rescaled)
     mask = masked.masks_of(bench.model, compacted.keep)
@@ -131,20 +139,39 @@ def train_weights(
     schedule: str,
     epochs: int,
     seed: int,
+    teaching: Teaching | None = None,
 ) -> Trial:
     """Train the full-size network under its mask, then remove what died."""
     assign(bench.model, start.weights)
     apply(bench.model, mask)
     run = None
     if epochs > 0 and bench.trains:
-        plan = training_plan(
-            bench, epochs=epochs, schedule=schedule, seed=seed, rate_trace=start.rate_trace
-        )
-        run = trainer.run(name, bench.model, plan, masks=mask, state=_masked_state(start, mask))
+        plan, teacher = _planned(bench, start, schedule, epochs, seed, teaching)
+        state = _masked_state(start, mask)
+        run = trainer.run(name, bench.model, plan, masks=mask, state=state, teacher=teacher)
         compile_as_trained(bench, bench.model, plan.optimizer)
     compacted = dead.compact_masked(bench.model, bench.graph, mask)
     rewound = {key: start.weights[key] for key in mask}
     return Trial(name, compacted, weights_of(bench.model), mask, rewound, run)
+
+
+def _planned(
+    bench: Bench,
+    start: Beginning,
+    schedule: str,
+    epochs: int,
+    seed: int,
+    teaching: Teaching | None,
+) -> tuple[TrainingPlan, keras.Model | None]:
+    plan = training_plan(
+        bench,
+        epochs=epochs,
+        schedule=schedule,
+        seed=seed,
+        rate_trace=start.rate_trace,
+        distillation=teaching.share if teaching else 0.0,
+    )
+    return plan, teaching.teacher if teaching else None
 
 
 def _cut_state(start: Beginning, compacted: Compacted) -> State | None:
