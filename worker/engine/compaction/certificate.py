@@ -16,7 +16,7 @@ import numpy as np
 
 from prunery.specs.report import Proof
 from worker.engine import masks
-from worker.engine.compaction import probes, stepwise
+from worker.engine.compaction import local, probes, stepwise
 from worker.engine.compaction.stepwise import Nudge
 
 # Differences relative to the largest output, but at least 1: below the first, float64 agrees;
@@ -36,7 +36,7 @@ def certify(
     *,
     split: str = "validation",
     scale: str = "none",
-    keep: Mapping[str, Mapping[int, Sequence[int]]] | None = None,
+    keep: Mapping[str, Mapping[int, Sequence[int] | np.ndarray]] | None = None,
     folded: Collection[str] = (),
     rescaled: Mapping[str, float] | None = None,
     not_removed: Mapping[str, str] | None = None,
@@ -49,7 +49,8 @@ def certify(
     """Compare two models in float64 and in their own precision; the result is JSON.
 
     `inputs` are the user's examples by input name, already scaled as the model expects them (empty:
-    random inputs alone); `approximate` says that the user allowed inexact removals.
+    random inputs alone); `approximate` says that the user allowed inexact removals. With `keep` the
+    models are also compared operation by operation.
     """
     own, given = probes.inputs_for(masked_model, inputs, examples, seed)
     wide = _compare(masked_model, compact_model, given, "float64")
@@ -81,6 +82,7 @@ def certify(
         "max_rel_diff_native": native.relative,
         "mean_abs_diff_native": native.mean,
         "output_variation": variation,
+        "local": _local(masked_model, compact_model, keep, _few(given, own), approximate),
         "same_class": _same_class(native, own),
         "inputs": {
             "examples": own,
@@ -193,6 +195,26 @@ def _judge(
     if rounded and difference <= 10 * stored:
         return "exact", f"Up to rounding in what was computed anew: {', '.join(sorted(rounded))}."
     return "not_proven", "The outputs differ by more than rounding explains."
+
+
+def _local(
+    first: keras.Model, second: keras.Model, keep: Any, given: list[np.ndarray], approximate: bool
+) -> dict[str, Any] | None:
+    """The largest difference of a single operation; None where `keep` is not known."""
+    if keep is None:
+        return None
+    found = local.compare(first, second, keep, given, approximate=approximate)
+    return {
+        "operations": found.operations,
+        "max_rel_diff_native": found.largest,
+        "worst": found.worst,
+    }
+
+
+def _few(given: list[np.ndarray], own: int) -> list[np.ndarray]:
+    """Two of the user's examples and one of each kind of probe, for the pass op by op."""
+    rows = [*range(min(own, 2)), *probes.one_of_each(own)]
+    return [value[rows] for value in given]
 
 
 def _moved(

@@ -156,7 +156,7 @@ class Observed:
         given = [value[-(fixed or _PROBES) :] if fixed else value[:_PROBES] for value in given]
         stepwise.run(model, given, watch=self._watch)
 
-    def _watch(self, node: Any, values: list[Any]) -> None:
+    def _watch(self, node: Any, values: list[Any], _outputs: list[Any]) -> None:
         if not getattr(node.operation, "weights", ()):
             return
         for tensor, value in zip(node.input_tensors, values, strict=True):

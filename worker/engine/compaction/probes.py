@@ -39,6 +39,11 @@ def inputs_for(
     ]
 
 
+def one_of_each(own: int) -> list[int]:
+    """Rows of a random, a scaled, a zero and a single-value probe behind `own` examples."""
+    return [own, own + _RANDOM, own + _RANDOM + _SCALED, own + _RANDOM + _SCALED + 1]
+
+
 def _extra(tensor: Any, own: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     total = _RANDOM + _SCALED + 1 + _SINGLE
     if own is None:

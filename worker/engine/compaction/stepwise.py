@@ -41,8 +41,8 @@ class Nudge:
         return np.asarray(value.astype(np.float64) * (1 + step * signs))
 
 
-# Told of every call, before it is made: its node in the graph, and the values of its tensors.
-Watch = Callable[[Any, list[Any]], None]
+# Told of every call: its node in the graph, the values that go in, and those that come out.
+Watch = Callable[[Any, list[Any], list[Any]], None]
 
 
 def run(
@@ -60,6 +60,16 @@ def run(
     given = [_tensor(value, like, dtype) for value, like in zip(inputs, model.inputs, strict=True)]
     outputs = _Run(dtype, nudge, watch).model(model, given)
     return [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
+
+
+def _masked_copy(tensor: Any) -> Any:
+    """The same tensor; a layer such as attention takes the mask off the one that it is given."""
+    mask = getattr(tensor, "_keras_mask", None)
+    if mask is None:
+        return tensor
+    copy = keras.ops.copy(tensor)
+    copy._keras_mask = mask
+    return copy
 
 
 def _tensor(value: np.ndarray, like: Any, dtype: str | None) -> Any:
@@ -86,10 +96,11 @@ class _Run:
         readers.update(id(symbol) for symbol in graph.outputs)
         for node in nodes:
             args, kwargs = node.arguments.fill_in(tensors)
+            given = [_masked_copy(tensors[id(symbol)]) for symbol in node.input_tensors]
+            outputs = keras.tree.flatten(self.call(node.operation, args, kwargs))
             if self.watch is not None:
-                self.watch(node, [tensors[id(symbol)] for symbol in node.input_tensors])
-            outputs = self.call(node.operation, args, kwargs)
-            for symbol, value in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
+                self.watch(node, given, outputs)
+            for symbol, value in zip(node.outputs, outputs, strict=True):
                 tensors[id(symbol)] = value
             for symbol in node.input_tensors:
                 readers[id(symbol)] -= 1
@@ -106,6 +117,11 @@ class _Run:
         if self.dtype is None and self.nudge is None:
             return operation(*args, **kwargs)
         return _twin(operation, self.dtype, self.nudge)(*args, **kwargs)
+
+
+def call(operation: Any, args: Any, kwargs: Any, dtype: str | None = None) -> list[Any]:
+    """One call of an operation that is no model, in another precision; flat outputs."""
+    return list(keras.tree.flatten(_Run(dtype, None, None).call(operation, args, kwargs)))
 
 
 def _twin(operation: Any, dtype: str | None, nudge: Nudge | None) -> Any:
