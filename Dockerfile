@@ -51,6 +51,9 @@ COPY . .
 RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
 USER prunery
 VOLUME /var/lib/prunery
+# Healthy while both of its processes run, the one for jobs and the one for checks.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--queues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
 CMD ["prunery", "work"]
 
 FROM cpu-packages AS cpu
@@ -58,4 +61,7 @@ COPY . .
 RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
 USER prunery
 VOLUME /var/lib/prunery
+# Healthy while both of its processes run, the one for jobs and the one for checks.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--queues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
 CMD ["prunery", "work"]

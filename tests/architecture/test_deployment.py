@@ -66,6 +66,7 @@ def test_every_built_target_exists_and_runs_as_somebody_else() -> None:
         assert stage is not None
         assert "\nUSER prunery\n" in stage[1]
         assert stage[1].index("USER prunery") < stage[1].index("CMD [")
+        assert "\nHEALTHCHECK " in stage[1]
 
 
 def test_images_hold_only_what_runs() -> None:
