@@ -142,3 +142,22 @@ def test_recurrent_and_convolutional_nets_train_in_the_loop():
     for model in (conv, rnn):
         trained = train(model, Arrays({"i": images}, labels), None, _plan(epochs=8))
         assert trained.history[-1].loss < trained.history[0].loss
+
+
+def test_float16_by_recipe_scales_its_loss_and_gives_plain_slots_back():
+    model, optimizer = mlp(), keras.optimizers.Adam(0.02)
+    plan = _plan(optimizer, precision="mixed_float16")
+    trained = train(model, blobs(), None, plan)
+    assert trained.state.optimizer is not None
+    assert "dynamic_scale" in trained.state.optimizer
+    assert optimizer.iterations.numpy() > 0
+    slots = trained.state.optimizer
+    assert np.array_equal(optimizer._momentums[0].numpy(), slots["inner/momentums/hidden/kernel"])
+    going_on = train(model, blobs(), None, _plan(epochs=4), state=trained.state)
+    assert going_on.state.optimizer is not None
+    assert going_on.state.optimizer["iterations"] == optimizer.iterations.numpy() + 10
+    back = train(
+        model, blobs(), None, _plan(precision="mixed_float16", epochs=6), state=going_on.state
+    )
+    assert back.state.optimizer is not None
+    assert back.state.optimizer["inner/iterations"] == going_on.state.optimizer["iterations"] + 10

@@ -16,7 +16,7 @@ Predictions = np.ndarray | dict[str, np.ndarray]
 
 # Compiled calls by model; few, since each keeps its model alive.
 _COMPILED: OrderedDict[tuple[Any, ...], tuple[Any, Callable[..., Any]]] = OrderedDict()
-_KEPT = 8
+_KEPT = 4
 
 
 def predict(

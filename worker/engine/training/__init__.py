@@ -7,6 +7,7 @@ from worker.engine.training.classes import balanced
 from worker.engine.training.loops import forget
 from worker.engine.training.plan import (
     EpochRecord,
+    Enough,
     Interrupted,
     LoopChoice,
     Progress,
@@ -19,6 +20,7 @@ from worker.engine.training.state import State, capture, restore, seed_generator
 
 __all__ = [
     "EpochRecord",
+    "Enough",
     "Interrupted",
     "LoopChoice",
     "Progress",

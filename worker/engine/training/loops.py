@@ -24,7 +24,7 @@ from worker.engine.training.step import Layout, Step
 
 _LOOPS: OrderedDict[str, Loop] = OrderedDict()
 # Each keeps a model and its compiled programs alive.
-_KEPT = 6
+_KEPT = 3
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _step(
 ) -> Step:
     return Step(
         model=model,
-        optimizer=optimizers.with_rate(plan.optimizer, 0.0),
+        optimizer=optimizers.working_copy(plan.optimizer, plan.precision),
         loss=plan.loss,
         loss_weights=plan.loss_weights,
         layout=layout,
@@ -89,7 +89,7 @@ def _step(
 
 def _key(model: keras.Model, plan: TrainingPlan, *rest: Any) -> str:
     layout, batch, scale, masked, teaching = rest
-    optimizer = optimizers.with_rate(plan.optimizer, 0.0)
+    optimizer = optimizers.working_copy(plan.optimizer, plan.precision)
     parts = [
         # Names that Keras counts up would make every copy a stranger.
         model.get_config() | {"name": ""},

@@ -51,6 +51,14 @@ def with_rate(optimizer: Any, rate: float) -> Any:
     return keras.saving.deserialize_keras_object(config)
 
 
+def working_copy(optimizer: Any, precision: str) -> Any:
+    """What the loop drives: the rate is set at every step, and float16 gradients are scaled."""
+    copy = with_rate(optimizer, 0.0)
+    if precision == "mixed_float16" and not isinstance(copy, keras.optimizers.LossScaleOptimizer):
+        return keras.optimizers.LossScaleOptimizer(copy)
+    return copy
+
+
 def fresh(optimizer: Any) -> Any:
     """An unbuilt copy, schedule included."""
     return keras.saving.deserialize_keras_object(serialized(optimizer))

@@ -27,7 +27,8 @@ class TrainingPlan:
         "constant_ema" holds its peak rate and averages the weights; "linear" falls from it to 0.
     rate_trace: the learning rate of every step, given (learning-rate rewinding); wins.
     class_weight: by class index.
-    distillation: share of the teacher in the loss, 0 to 1; 1 needs no labels.
+    distillation: share of the teacher in the loss, 0 to 1; 1 needs no labels. Without a teacher
+        labels alone count.
     steps: stop after so many steps, counted like `epochs` from the very beginning.
     snapshot_at: ("step", k) or ("epoch", k): keep the state as it was after k of them.
     resident_bytes: data beyond it is streamed in pieces; None: a quarter of the free memory.
@@ -120,3 +121,7 @@ class Trained:
 
 class Interrupted(Exception):  # noqa: N818 - a request, not an error
     """Raised by `on_step` to stop at a step boundary; `train` writes its checkpoint first."""
+
+
+class Enough(Exception):  # noqa: N818 - a request, not an error
+    """Raised by `on_step` at the end of an epoch to stop there and keep the weights as they are."""

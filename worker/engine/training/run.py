@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +25,7 @@ from worker.engine.training.judge import Judge
 from worker.engine.training.loop import LONGEST_CALL, Loop
 from worker.engine.training.plan import (
     EpochRecord,
+    Enough,
     Interrupted,
     LoopChoice,
     Progress,
@@ -34,7 +35,6 @@ from worker.engine.training.plan import (
 from worker.engine.training.precision import computed_in
 from worker.engine.training.rates import rate_trace
 from worker.engine.training.recalibration import recalibrate
-from worker.engine.training.slots import optimizer_keys
 from worker.engine.training.state import State, capture, restore, seed_generators
 from worker.engine.training.step import Layout
 
@@ -62,7 +62,7 @@ def train(
 
     state: where to start, step and data order included; None: the model as it is, fresh slots,
         from step 0. masks: weights held at exactly 0, by key. on_step: called about every half
-        second; may raise `Interrupted`, which passes on after a checkpoint was written.
+        second; may raise `Interrupted`, which passes on after a checkpoint was written, or `Enough`.
     Raises `training_diverged`, `training_stuck`.
     """
     with computed_in(model, plan.precision):
@@ -91,8 +91,7 @@ def train(
                 run.resume(Checkpoint.load(resume_from))
             run.epochs()
             trained = run.finish()
-    if plan.optimizer.built or trained.state.optimizer:
-        _hand_back(model, plan.optimizer, trained.state)
+    _hand_back(model, plan.optimizer, trained.state)
     return trained
 
 
@@ -187,6 +186,8 @@ class _Run:
                 self._after_call(epoch)
 
     def _is_over(self) -> bool:
+        if self.enough:
+            return True
         over = self.plan.early_stopping and self.judge.has_examples and self.patience.is_over
         if over:
             self.stopped_why = f"no gain on validation for {self.plan.patience} epochs"
@@ -256,6 +257,8 @@ class _Run:
         if self.report is not None:
             try:
                 self.report(progress)
+            except Enough as why:
+                self.enough, self.stopped_why = True, str(why)
             except Interrupted:
                 self._checkpoint()
                 raise
@@ -443,9 +446,7 @@ def _assemble(
     weights = class_weights(labels, plan.class_weight)
     taught: list[np.ndarray] = []
     teaching = None
-    if plan.distillation > 0:
-        if teacher is None:
-            raise ValueError("distillation needs a teacher")
+    if plan.distillation > 0 and teacher is not None:
         teaching, taught = teach(teacher, split, scale, plan)
     layout = Layout(
         inputs=len(inputs),
@@ -458,17 +459,9 @@ def _assemble(
 
 
 def _hand_back(model: keras.Model, optimizer: Any, state: State) -> None:
-    """Give the caller's optimizer the final slots, where it is for this model."""
+    """Give the caller's optimizer the final slots, unless it was built for another model."""
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
-    if state.optimizer is None:
-        return
-    wanted: Mapping[str, Any] = optimizer_keys(optimizer, model)
-    for key, variable in wanted.items():
-        value = state.optimizer.get(key)
-        if (
-            value is not None
-            and "learning_rate" not in key
-            and value.shape == tuple(variable.shape)
-        ):
-            variable.assign(value)
+    ours = {id(v) for v in model.trainable_variables}
+    if state.optimizer and all(id(v) in ours for v in optimizer._trainable_variables):
+        restore(model, optimizer, State(state.weights, state.optimizer))

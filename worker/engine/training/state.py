@@ -136,9 +136,35 @@ def restore(model: keras.Model, optimizer: Any | None, state: State) -> None:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
         slots = optimizer_keys(optimizer, model)
-        # The rate is the plan's business, and an optimizer with a schedule has no such variable.
-        chosen = {key: slot for key, slot in slots.items() if not key.endswith("learning_rate")}
-        _assign(chosen, state.optimizer, "optimizer slot")
+        values = matching(state.optimizer, slots)
+        _assign({key: slots[key] for key in values}, values, "optimizer slot")
+
+
+def matching(slots: Arrays, wanted: Mapping[str, Any]) -> Arrays:
+    """The values for an optimizer's variables, by its own names.
+
+    Rates are left out: they are the plan's business. An optimizer inside a loss-scaling one and the
+    same optimizer alone find each other's slots; the scale itself then starts anew. Raises
+    ValueError where a slot is missing.
+    """
+    target, source = _is_wrapped(wanted), _is_wrapped(slots)
+    found = {}
+    for key in wanted:
+        name = key if target == source else f"inner/{key}" if source else _inside(key)
+        if key.endswith("learning_rate") or name is None:
+            continue
+        if name not in slots:
+            raise ValueError(f"the state has no optimizer slot {key}")
+        found[key] = slots[name]
+    return found
+
+
+def _is_wrapped(keys: Mapping[str, Any]) -> bool:
+    return any(key.startswith("inner/") for key in keys)
+
+
+def _inside(key: str) -> str | None:
+    return key.removeprefix("inner/") if key.startswith("inner/") else None
 
 
 def generators(model: keras.Model) -> dict[str, Any]:

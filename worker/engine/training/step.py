@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,7 @@ from worker.engine.training.slots import (
     slots_at_weights,
     slots_of,
 )
+from worker.engine.training.state import matching
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,13 @@ class Step:
         self._average(step)
         return tf.cast(loss, tf.float32)
 
-    def reset(self, slots: Mapping[str, Any] | None) -> None:
+    def reset(self, slots: dict[str, np.ndarray] | None) -> None:
         """Before the first step: fresh or given slots, averages at the weights, masks in force."""
         self._hold_masks()
-        for key, variable in optimizer_keys(self.optimizer, self.model).items():
-            if slots is not None and not key.endswith("learning_rate"):
-                variable.assign(slots[key])
-            elif slots is None:
-                variable.assign(self._starts[key])
+        named = optimizer_keys(self.optimizer, self.model)
+        values = self._starts if slots is None else self._starts | matching(slots, named)
+        for key, variable in named.items():
+            variable.assign(values[key])
         if slots is None:
             for slot, weight in slots_at_weights(self.optimizer):
                 slot.assign(weight)
