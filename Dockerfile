@@ -51,9 +51,10 @@ COPY . .
 RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
 USER prunery
 VOLUME /var/lib/prunery
-# Healthy while both of its processes run, the one for jobs and the one for checks.
+# Healthy while both of its processes run, the one for jobs and the one for checks (the word is
+# split so that the check does not find itself).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--queues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
+    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--que'b'ues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
 CMD ["prunery", "work"]
 
 FROM cpu-packages AS cpu
@@ -61,7 +62,8 @@ COPY . .
 RUN pip install --no-deps --no-build-isolation --editable . && python -m compileall -q .
 USER prunery
 VOLUME /var/lib/prunery
-# Healthy while both of its processes run, the one for jobs and the one for checks.
+# Healthy while both of its processes run, the one for jobs and the one for checks (the word is
+# split so that the check does not find itself).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--queues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
+    CMD ["python", "-c", "import pathlib as p, sys; sys.exit(sum(b'--que'b'ues' in c.read_bytes() for c in p.Path('/proc').glob('[0-9]*/cmdline')) < 2)"]
 CMD ["prunery", "work"]
