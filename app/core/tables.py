@@ -1,6 +1,6 @@
 """The tables. A job's row is the truth about it: the broker only says "look at this row".
 
-owners --< api_keys, models, datasets --< jobs --< job_levels, job_events, artifacts
+owners --< api_keys, kept_answers, models, datasets --< jobs --< job_levels, job_events, artifacts
 workers: which workers live, for /readyz; nobody's, so without an owner
 """
 
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     UniqueConstraint,
 )
@@ -88,6 +89,20 @@ class ApiKeyTable(Base):
     key_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class KeptAnswerTable(Base):
+    """The answer to a POST with an Idempotency-Key; `status` is None while it is worked on."""
+
+    __tablename__ = "kept_answers"
+
+    owner_id: Mapped[str] = mapped_column(String(30), ForeignKey("owners.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
 
 
 class Owned:

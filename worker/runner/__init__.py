@@ -2,10 +2,13 @@
 
 claim       take a job or an upload, with a fencing token
 heartbeat   keep it, and see what the owner asks
-workspace   folders, inputs, finished levels, the newest checkpoint
+workspace   folders: what the engine may read, what it may write
+inputs      spec.json, uploads, finished levels, the newest checkpoint
 supervise   the child: walls, events, polite and impolite ends
 progress    what the engine says, written to the database
 files       what the engine wrote, into storage
+deliver     the final files, the report, everything in one archive
 outcome     how the job ends
+jobs checks from wake-up to outcome
 reap        work that was lost, files past their time
 """

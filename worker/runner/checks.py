@@ -18,8 +18,8 @@ from prunery.specs.job import DatasetInspection, EngineSpec, ModelInspection
 from worker.runner.claim import Claim, LeaseLostError, claim_upload, reject, write
 from worker.runner.context import Context
 from worker.runner.heartbeat import Asked, Lease
+from worker.runner.inputs import limits
 from worker.runner.patience import patiently
-from worker.runner.spec import limits
 from worker.runner.supervise import Ending, supervise, walls_line
 from worker.runner.workspace import Workspace
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 LONGEST_SECONDS = 600.0
 log = structlog.get_logger()
@@ -18,7 +18,7 @@ def patiently(action: Callable[[], None]) -> None:
     while True:
         try:
             action()
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             if time.monotonic() - began > LONGEST_SECONDS:
                 raise
             log.warning("database_away", error=str(error.orig)[:200])

@@ -7,6 +7,7 @@ when the first message is sent, so that the API starts without it.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import update
@@ -33,6 +34,7 @@ TABLES: dict[Subject, type[JobTable | ModelTable | DatasetTable]] = {
 }
 CHECKS = "checks"
 QUEUES = ("cpu", "gpu", CHECKS)
+AWAY_SECONDS = 10.0
 
 
 class Broker:
@@ -42,6 +44,7 @@ class Broker:
         self._settings = settings
         self._celery: Celery | None = None
         self._lock = threading.Lock()
+        self._away_until = 0.0
 
     @property
     def celery(self) -> Celery:
@@ -63,9 +66,13 @@ class Broker:
 
         A failure is no error: the row waits, and the reaper sends it again.
         """
+        if time.monotonic() < self._away_until:
+            return False
         try:
             self.wake(subject, row_id, queue)
         except Exception as error:
+            # Each try takes seconds: the next requests shall not wait for it.
+            self._away_until = time.monotonic() + AWAY_SECONDS
             import structlog
 
             structlog.get_logger().warning(

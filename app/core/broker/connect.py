@@ -39,6 +39,8 @@ def make_celery(settings: Settings) -> Celery:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
+        # A worker outlives its broker, however long it is away.
+        broker_connection_max_retries=None,
         # A request must not wait for a broker that is down: the reaper sends it later.
         broker_connection_timeout=3,
         broker_transport_options=_transport_options(settings),

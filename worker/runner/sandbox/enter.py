@@ -19,6 +19,9 @@ MISSING = 78  # EX_CONFIG: a wall that is required could not be raised
 def enter(policy: Policy) -> None:
     """Restrict this process for good. Raises: OSError where a required wall is missing."""
     limits.apply_limits(policy)
+    if sys.platform != "linux":  # a desk: the runner has warned, or refused to start
+        return
+    limits.be_the_first_to_go()
     limits.drop_capabilities()
     limits.close_to_others()
     # The runner sees to it that nothing is missing unknowingly: see probe.walls.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
+import sys
 from collections.abc import Iterable
 
 from worker.runner.sandbox.limits import libc
@@ -44,6 +45,8 @@ class _PathBeneath(ctypes.Structure):
 
 def version() -> int:
     """The kernel's ABI, 0 where Landlock is missing or switched off."""
+    if sys.platform != "linux":
+        return 0
     return max(0, int(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,9 +57,16 @@ def apply_limits(policy: Policy) -> None:
         resource.setrlimit(name, (value, value))
 
 
+def be_the_first_to_go() -> None:
+    """When the machine runs out of memory, the engine is ended, and not its runner."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def die_with_parent(parent: int) -> None:
     """Be killed when the thread that started this process ends; end now if it has already."""
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit("The runner is gone.")
 

@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import struct
+import sys
 
 from worker.runner.sandbox.limits import libc
 
@@ -72,7 +73,7 @@ class _Program(ctypes.Structure):
 def available() -> bool:
     """Whether the kernel takes filters, and this architecture has one."""
     action = ctypes.c_uint32(ERRNO)
-    known = platform.machine() in MACHINES
+    known = sys.platform == "linux" and platform.machine() in MACHINES
     return known and _seccomp(GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
 
 
