@@ -23,7 +23,7 @@ from app.http import docs, health, openapi, planned, problems
 from app.http.bodies import BodyLimit
 from app.http.boundary import Boundary
 from app.http.headers import SecurityHeaders
-from app.http.idempotency import not_yet
+from app.http.idempotency import Idempotency
 from app.http.origins import LOOPBACK_NAMES, Origins
 from app.http.watch import Watch
 from app.jobs import checks, recipes, results
@@ -46,11 +46,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     for part in (models, datasets, jobs, checks, results, recipes, limits, health, planned, docs):
-        app.include_router(part.router, dependencies=[not_yet])
+        app.include_router(part.router)
     _include_web(app)
     problems.install(app)
     openapi.install(app)
     # The last one added is the outermost.
+    app.add_middleware(Idempotency)
     app.add_middleware(BodyLimit, idle_seconds=chosen.body_idle_seconds)
     hosts = None if chosen.needs_keys else LOOPBACK_NAMES
     app.add_middleware(Origins, hosts=hosts, public_url=chosen.public_url)

@@ -24,6 +24,12 @@ class OwnerRepository:
         self._session.add(owner)
         self._session.flush()
 
+    def lock(self, owner_id: str) -> None:
+        """Let one session at a time count, look for and insert what is this owner's."""
+        self._session.execute(
+            select(OwnerTable.id).where(OwnerTable.id == owner_id).with_for_update()
+        )
+
     def by_key(self, key_sha256: str) -> str | None:
         """Whose key has this hash, unless it was revoked."""
         query = select(ApiKeyTable.owner_id).where(

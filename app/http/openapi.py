@@ -19,6 +19,13 @@ _PROBLEM = {
     "description": "A problem: what is wrong, where, and what to do",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+_ONCE = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "description": "The same key and body get the first answer again, for a day.",
+}
 
 
 def install(app: FastAPI) -> None:
@@ -45,8 +52,10 @@ def _finish(made: dict[str, Any]) -> None:
     schemas.update(schemas["Problem"].pop("$defs", {}))
     made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{}, {"key": []}]
-    for operations in made["paths"].values():
-        for operation in operations.values():
+    for path, operations in made["paths"].items():
+        for method, operation in operations.items():
+            if method == "post" and path.startswith("/v1/jobs"):
+                operation.setdefault("parameters", []).append(_ONCE)
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = _PROBLEM
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
+from app.accounts.repository import OwnerRepository
 from app.core import clock, events, ids
 from app.core.settings import Settings
 from app.core.tables import DatasetTable, JobTable, ModelTable
@@ -98,7 +99,7 @@ def create(
 ) -> JobTable:
     """Insert the job. Raises what the uploads, their fit or the quota forbid."""
     jobs = JobRepository(session, owner_id)
-    count(jobs, settings)
+    count(session, owner_id, settings)
     rows = {
         field: _ready(session, owner_id, kind, field, upload_id)
         for field, kind, upload_id in made.uploads
@@ -112,10 +113,10 @@ def create(
     return row
 
 
-def count(jobs: JobRepository, settings: Settings) -> None:
+def count(session: Session, owner_id: str, settings: Settings) -> None:
     """Raise `quota_exceeded` where this owner may have no further unfinished job."""
-    jobs.lock_owner()
-    if jobs.active() >= settings.max_active_jobs:
+    OwnerRepository(session).lock(owner_id)
+    if JobRepository(session, owner_id).active() >= settings.max_active_jobs:
         raise PruneryError(
             "quota_exceeded", f"{settings.max_active_jobs} jobs are unfinished, which is the limit."
         )

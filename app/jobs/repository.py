@@ -16,7 +16,6 @@ from app.core.tables import (
     JobEventTable,
     JobLevelTable,
     JobTable,
-    OwnerTable,
     WorkerTable,
 )
 from prunery.specs.job import TERMINAL, Status
@@ -44,12 +43,6 @@ class JobRepository:
         if status is not None:
             query = query.where(JobTable.status == status)
         return self._session.scalars(query).all()
-
-    def lock_owner(self) -> None:
-        """Let one request of an owner at a time count and insert jobs."""
-        self._session.execute(
-            select(OwnerTable.id).where(OwnerTable.id == self._owner_id).with_for_update()
-        )
 
     def active(self) -> int:
         """How many jobs of this owner are unfinished."""

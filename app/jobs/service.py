@@ -134,14 +134,13 @@ def _follow(
         Recipe.model_validate(old.recipe),
         old.deadline_seconds or settings.deadline_seconds,
     )
-    jobs = JobRepository(session, old.owner_id)
-    count(jobs, settings)
+    count(session, old.owner_id, settings)
     _require_uploads(session, old.owner_id, order)
     row = new_row(old.owner_id, order, settings.queue, old.name, request_id, clock.now())
     # The parent of a choosing job is the one whose levels it takes, also when it is tried again.
     row.parent_id = old.parent_id if old.kind == "choose" else old.id
     row.kind, row.choose_level = kind, level
-    jobs.add(row)
+    JobRepository(session, old.owner_id).add(row)
     events.append_status(session, row.id, Status.QUEUED, 0)
     return row
 

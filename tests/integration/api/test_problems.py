@@ -34,9 +34,9 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "planned: uploads": ("POST", "/v1/uploads", {}, 422, "not_available_yet"),
     "planned: kept checks": ("GET", "/v1/checks/chk_1", {}, 422, "not_available_yet"),
     "planned: comparisons": ("GET", "/v1/comparisons?job=a&job=b", {}, 422, "not_available_yet"),
-    "planned: Idempotency-Key": (
-        "POST", "/v1/jobs", {"json": {"model": "x"}, "headers": {"Idempotency-Key": "1"}},
-        422, "not_available_yet",
+    "an Idempotency-Key of no use": (
+        "POST", "/v1/jobs", {"json": {"model": "x"}, "headers": {"Idempotency-Key": "a b"}},
+        422, "request_invalid",
     ),
     "a form without a boundary": (
         "POST", "/v1/models", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
