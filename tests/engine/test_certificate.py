@@ -12,7 +12,8 @@ from keras import layers
 
 from tests.engine.test_masked import KEEP, net
 from worker.engine import masks
-from worker.engine.compaction import certificate, masked, stepwise
+from worker.engine.compaction import certificate, masked, probes, stepwise
+from worker.engine.profiling import flops
 
 X = {"x": np.random.default_rng(0).normal(size=(40, 5)).astype("float32")}
 
@@ -154,3 +155,16 @@ def test_stepwise_run_agrees_with_the_model_itself():
     for wide, narrow in zip(stepwise.run(model, flat), expected, strict=True):
         assert wide.dtype == np.float64
         np.testing.assert_allclose(wide, np.asarray(narrow), rtol=1e-4, atol=1e-6)
+
+
+def test_a_large_network_is_proven_on_fewer_examples():
+    small = net(4)
+    assert probes.plan(small, 64) == probes.Plan(64)
+    inputs = keras.Input((224, 224, 3))
+    large = keras.Model(inputs, layers.Conv2D(512, 9, padding="same")(inputs))
+    plan = probes.plan(large, 64)
+    assert plan.examples + plan.extra == probes.BUDGET_FLOPS // flops(large)
+    own, given = probes.inputs_for(small, X, probes.Plan(3, random=2, scaled=1, single=1), 0)
+    assert (own, len(given[0])) == (3, 8)
+    assert not given[0][6].any()
+    assert np.count_nonzero(given[0][7]) == 1

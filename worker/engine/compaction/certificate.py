@@ -17,6 +17,7 @@ import numpy as np
 from prunery.specs.report import Proof
 from worker.engine import masks
 from worker.engine.compaction import local, probes, stepwise
+from worker.engine.compaction.probes import Plan
 from worker.engine.compaction.stepwise import Nudge
 
 # Differences relative to the largest output, but at least 1: below the first, float64 agrees;
@@ -50,9 +51,11 @@ def certify(
 
     `inputs` are the user's examples by input name, already scaled as the model expects them (empty:
     random inputs alone); `approximate` says that the user allowed inexact removals. With `keep` the
-    models are also compared operation by operation.
+    models are also compared operation by operation. Of a large network fewer than `examples` are
+    looked at.
     """
-    own, given = probes.inputs_for(masked_model, inputs, examples, seed)
+    plan = probes.plan(masked_model, examples)
+    own, given = probes.inputs_for(masked_model, inputs, plan, seed)
     wide = _compare(masked_model, compact_model, given, "float64")
     native = _compare(masked_model, compact_model, given, None)
     variation = _variation(wide.first, own)
@@ -82,7 +85,7 @@ def certify(
         "max_rel_diff_native": native.relative,
         "mean_abs_diff_native": native.mean,
         "output_variation": variation,
-        "local": _local(masked_model, compact_model, keep, _few(given, own), approximate),
+        "local": _local(masked_model, compact_model, keep, _few(given, own, plan), approximate),
         "same_class": _same_class(native, own),
         "inputs": {
             "examples": own,
@@ -211,9 +214,9 @@ def _local(
     }
 
 
-def _few(given: list[np.ndarray], own: int) -> list[np.ndarray]:
+def _few(given: list[np.ndarray], own: int, plan: Plan) -> list[np.ndarray]:
     """Two of the user's examples and one of each kind of probe, for the pass op by op."""
-    rows = [*range(min(own, 2)), *probes.one_of_each(own)]
+    rows = [*range(min(own, 2)), *plan.one_of_each(own)]
     return [value[rows] for value in given]
 
 

@@ -151,7 +151,7 @@ class Observed:
     def __init__(self, model: keras.Model, graph: Graph) -> None:
         self._graph = graph
         self._ranges: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-        _, given = probes.inputs_for(model, {}, 0, 0)
+        _, given = probes.inputs_for(model, {}, probes.Plan(0), 0)
         fixed = model.inputs[0].shape[0]
         given = [value[-(fixed or _PROBES) :] if fixed else value[:_PROBES] for value in given]
         stepwise.run(model, given, watch=self._watch)
