@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Options:
 
 def main() -> int:
     """Run the demo; 0 when the compact model is on the disk."""
+    # A demo that is ended takes its service with it, as one that is interrupted does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = _options()
     console = Console(highlight=False)
     shutil.rmtree(options.out, ignore_errors=True)
