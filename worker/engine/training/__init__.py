@@ -6,8 +6,8 @@ run.train -> loops (kept) -> loop (many steps a call) -> step (forward, loss, ba
 from worker.engine.training.classes import balanced
 from worker.engine.training.loops import forget
 from worker.engine.training.plan import (
-    EpochRecord,
     Enough,
+    EpochRecord,
     Interrupted,
     LoopChoice,
     Progress,
@@ -19,8 +19,8 @@ from worker.engine.training.run import train
 from worker.engine.training.state import State, capture, restore, seed_generators
 
 __all__ = [
-    "EpochRecord",
     "Enough",
+    "EpochRecord",
     "Interrupted",
     "LoopChoice",
     "Progress",

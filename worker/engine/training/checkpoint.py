@@ -55,6 +55,7 @@ class Checkpoint:
     patience: Patience
     loop: LoopChoice
     notes: list[str]
+    enough: str | None = None
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all."""
@@ -70,6 +71,7 @@ class Checkpoint:
             "snapshots": list(self.snapshots),
             "has_best": self.best is not None,
             "notes": self.notes,
+            "enough": self.enough,
         }
         flat = self.now.arrays("now/") | self.good.arrays("good/")
         if self.best is not None:
@@ -107,4 +109,5 @@ class Checkpoint:
             patience=Patience(**about["patience"]),
             loop=LoopChoice(**about["loop"]),
             notes=about["notes"],
+            enough=about["enough"],
         )

@@ -24,8 +24,8 @@ from worker.engine.training.feed import Feed
 from worker.engine.training.judge import Judge
 from worker.engine.training.loop import LONGEST_CALL, Loop
 from worker.engine.training.plan import (
-    EpochRecord,
     Enough,
+    EpochRecord,
     Interrupted,
     LoopChoice,
     Progress,
@@ -62,7 +62,7 @@ def train(
 
     state: where to start, step and data order included; None: the model as it is, fresh slots,
         from step 0. masks: weights held at exactly 0, by key. on_step: called about every half
-        second; may raise `Interrupted`, which passes on after a checkpoint was written, or `Enough`.
+        second; may raise `Interrupted` (it passes on, after a checkpoint) or `Enough`.
     Raises `training_diverged`, `training_stuck`.
     """
     with computed_in(model, plan.precision):
@@ -124,7 +124,7 @@ class _Run:
         self.notes: list[str] = []
         self.best: State | None = None
         self.step, self.total, self.halvings, self.moved = 0, 0.0, 0, False
-        self.stopped_why = "all epochs done"
+        self.stopped_why, self.enough = "all epochs done", False
         self.started, self.seconds_before = perf_counter(), 0.0
         self.last_checkpoint = perf_counter()
         self.seconds_per_step = 0.0
@@ -159,6 +159,8 @@ class _Run:
         self.choice, self.notes = saved.loop, saved.notes
         self.loop.choice = self.loop.choice or saved.loop
         self.seconds_before = saved.seconds
+        if saved.enough is not None:
+            self.enough, self.stopped_why = True, saved.enough
 
     def _choose(self) -> LoopChoice:
         if self.plan.loop != "auto":
@@ -250,10 +252,6 @@ class _Run:
             examples=self.step * self.feed.batch,
             loss=self.total / max(done, 1),
         )
-        if self.checkpoint_to is not None:
-            waited = perf_counter() - self.last_checkpoint
-            if waited >= self.checkpoint_seconds:
-                self._checkpoint()
         if self.report is not None:
             try:
                 self.report(progress)
@@ -262,6 +260,8 @@ class _Run:
             except Interrupted:
                 self._checkpoint()
                 raise
+        if perf_counter() - self.last_checkpoint >= self.checkpoint_seconds:
+            self._checkpoint()
 
     def _halve(self) -> None:
         """Take the epoch back and go on at half the rate (the trace keeps what really ran)."""
@@ -420,6 +420,7 @@ class _Run:
             patience=self.patience,
             loop=self.choice,
             notes=self.notes,
+            enough=self.stopped_why if self.enough else None,
         ).save(self.checkpoint_to)
 
     def _fingerprint(self) -> dict[str, Any]:
