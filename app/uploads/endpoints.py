@@ -26,13 +26,9 @@ from prunery.specs.presets import field_errors
 Pairs = list[tuple[str, str]]
 ReadOptions = Callable[[Pairs], DatasetOptions | None]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-RAW_MEDIA_TYPES = (
-    "application/octet-stream",
-    "application/zip",
-    "application/x-hdf5",
-    "text/csv",
-    "binary/octet-stream",
-)
+# Whatever else a client calls the bytes of a file, they are the file: `curl --data-binary` says
+# application/x-www-form-urlencoded, others name the archive or the table.
+NO_FILES = ("application/json", "multipart/")
 
 
 def request_body(fields: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +90,7 @@ async def take(
 
 def _check_media_type(request: Request) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given and given not in RAW_MEDIA_TYPES:
+    if given.startswith(NO_FILES):
         raise PruneryError(
             "media_type_unsupported",
             f"{given[:100]} is not accepted here.",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.core.settings import Settings
 from app.core.tables import DatasetTable, ModelTable
+from prunery.screening.datasets import screen_dataset
+from prunery.screening.models import screen_model
+from prunery.specs.job import EngineLimits
 
 if TYPE_CHECKING:
     from app.core.ids import Prefix
@@ -33,20 +36,14 @@ class Kind:
 
 
 def _screen_model(path: Path, filename: str, settings: Settings) -> str:
-    from prunery.screening.models import screen_model
-
     return screen_model(path, filename, _engine_limits(settings)).format
 
 
 def _screen_dataset(path: Path, filename: str, settings: Settings) -> str:
-    from prunery.screening.datasets import screen_dataset
-
     return screen_dataset(path, filename, _engine_limits(settings))
 
 
-def _engine_limits(settings: Settings) -> Any:
-    from prunery.specs.job import EngineLimits
-
+def _engine_limits(settings: Settings) -> EngineLimits:
     return EngineLimits(
         parameters=settings.max_parameters,
         layers=settings.max_layers,

@@ -25,7 +25,7 @@ from app.uploads.repository import UploadRepository, is_used, stored_bytes
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, ModelView
-from prunery.specs.models import ModelSummary, Prunability
+from prunery.specs.models import Prunability
 
 Wanted = dict[str, Any]
 
@@ -240,8 +240,3 @@ def view(row: UploadTable) -> ModelView | DatasetView:
     if isinstance(row, DatasetTable):
         return DatasetView.model_validate({**shared, "options": row.options})
     return ModelView.model_validate(shared)
-
-
-def model_summary(row: UploadTable) -> ModelSummary:
-    """The summary of a model that is ready."""
-    return ModelSummary.model_validate(row.summary)

@@ -205,3 +205,17 @@ def test_form_without_a_file_is_told_so(api: TestClient, tmp_path: Path) -> None
 def test_other_media_types_are_refused(api: TestClient) -> None:
     answer = api.post("/v1/models?filename=a.keras", json={"a": 1})
     assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
+    encoded = {**files.OCTETS, "Content-Encoding": "gzip"}
+    answer = api.post("/v1/models?filename=a.keras", content=b"x", headers=encoded)
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
+
+
+def test_file_is_a_file_whatever_it_is_called(api: TestClient) -> None:
+    content = files.model()
+    for name in ("application/x-www-form-urlencoded", "application/zip", "text/plain"):
+        answer = api.post("/v1/models", content=content, headers={"Content-Type": name})
+        assert answer.status_code == 201
+        assert answer.json()["filename"] == "model.keras"
+    data = files.dataset()
+    answer = api.post("/v1/datasets", content=data, headers=files.OCTETS)
+    assert (answer.status_code, answer.json()["filename"]) == (201, "data.zip")
