@@ -115,7 +115,7 @@ class Recipe(Wire):
     block_shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
     n_m: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=2)]] | None = None
     criterion: Criterion = Criterion()
-    scope: Literal["global", "layer"] = "global"
+    scope: Literal["global", "layer", "sensitivity"] = "global"
     layer_fractions: dict[str, Annotated[float, Field(ge=0, lt=1)]] = {}
     minimum_kept: Fraction = 0.1
     round_to: Annotated[int, Field(ge=1, le=512)] = 1

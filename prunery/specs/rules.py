@@ -63,6 +63,11 @@ def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(pointer="/controls", message='Use "random_mask" with weight granularity.')
     if granularity == "unit" and "random_mask" in recipe.controls:
         yield FieldError(pointer="/controls", message='Use "random_units" with unit granularity.')
+    if recipe.schedule.early_bird and recipe.objective.max_metric_drop is not None:
+        yield FieldError(
+            pointer="/schedule/early_bird",
+            message="Ends the dense training early: no drop can be held against it; set objective.",
+        )
     if recipe.rewind.at and recipe.rewind.to not in ("step", "epoch"):
         yield FieldError(pointer="/rewind/at", message='Goes with rewind.to "step" or "epoch".')
     if recipe.rewind.to == "epoch" and recipe.rewind.at > recipe.training.epochs:

@@ -214,3 +214,37 @@ def test_labels_are_needed_where_nothing_else_teaches(tmp_path: Path) -> None:
         jobs.prune(tmp_path, ALL_ROUNDS, dataset=tmp_path / "unlabelled.npz")
     assert caught.value.code == "dataset_mismatch"
     assert "distillation" in caught.value.hint
+
+
+def test_replicates_show_every_run(tmp_path: Path) -> None:
+    recipe = {"objective": {}, "replicates": 3, "controls": ["random_units"], "seed": 4}
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    runs = done.report.replicates
+    assert [run.seed for run in runs] == [4, 5, 6]
+    drawn = {(run.dense, run.compact, run.controls["random_units"]) for run in runs}
+    assert len(drawn) > 1, "other seeds draw other weights"
+    assert all("random_units" in run.controls for run in runs)
+    assert done.report.compact.metric is not None
+    assert runs[0].compact == done.report.compact.metric.value
+
+
+def test_an_early_bird_ends_the_dense_training_when_its_mask_has_settled(tmp_path: Path) -> None:
+    recipe = {
+        "objective": {},
+        "schedule": {"early_bird": True, "rounds": 1},
+        "training": {"epochs": 40, "early_stopping": False, "retrain_epochs": 1},
+    }
+    done = jobs.prune(tmp_path, recipe)
+    epochs = done.report.levels[0].epochs_trained
+    assert epochs is not None
+    assert 6 <= epochs < 40
+    assert any("early bird" in warning for warning in done.report.warnings)
+
+
+@pytest.mark.parametrize("granularity", ["unit", "weight"])
+def test_a_sensitivity_scan_spares_what_the_metric_needs(tmp_path: Path, granularity: str) -> None:
+    recipe = {"objective": {}, "scope": "sensitivity", "granularity": granularity}
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    losses = done.report.extra["sensitivity"]["1"]
+    assert all(set(depths) == {"0.25", "0.5", "0.75"} for depths in losses.values())
+    assert done.report.compact.live_parameters < done.report.dense.live_parameters

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import DoneEvent
 from prunery.specs.job import DatasetInspection, EngineSpec, ModelInspection
+from prunery.specs.recipe import Recipe
 from prunery.specs.report import Report
 from worker.engine.reporter import Reporter
 
@@ -16,10 +18,9 @@ LEVEL_FILE = "model.keras"
 
 def run(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     """Do what `spec.kind` says; raises `PruneryError` with what went wrong."""
-    import tensorflow as tf
-
-    # One compiled call per level's network is meant; TensorFlow would warn of each.
-    tf.get_logger().setLevel("ERROR")
+    # One compiled call per level's network is meant; TensorFlow would warn of each. By its name,
+    # for inspecting a dataset needs no TensorFlow, whose import takes seconds.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     kinds = {
         "inspect_model": _inspect_model,
         "inspect_dataset": _inspect_dataset,
@@ -54,6 +55,7 @@ def _inspect_dataset(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 
 
 def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
+    from worker.engine.lottery import replicates
     from worker.engine.lottery.finish import finish
     from worker.engine.lottery.ladder import climb
     from worker.engine.lottery.reporting import report
@@ -62,8 +64,11 @@ def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     bench, trainer, store = _workplace(spec, reporter)
     ladder = climb(bench, trainer, store)
     result = finish(bench, trainer, store, ladder)
+    runs = []
+    if _needed_recipe(spec).replicates > 1 and bench.trains:
+        runs = [replicates.first(bench, result), *replicates.others(spec, bench, store.recipe_hash)]
     written = report(bench, ladder, result, time.monotonic() - began)
-    return _hand_over(spec, written)
+    return _hand_over(spec, written.model_copy(update={"replicates": tuple(runs)}))
 
 
 def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
@@ -129,6 +134,12 @@ def headline(report: Report) -> dict[str, object]:
         "compact": figures("compact"),
         "difference": difference.model_dump() if difference else None,
     }
+
+
+def _needed_recipe(spec: EngineSpec) -> Recipe:
+    if spec.recipe is None:
+        raise PruneryError("recipe_invalid", "A pruning job needs a recipe.")
+    return spec.recipe
 
 
 def _needed(path: Path | None) -> Path:

@@ -70,6 +70,15 @@ class Reporter:
         self.stage_name = stage
         self.sink(StageEvent(stage=stage, level=level, levels=levels))
 
+    def sink_without_levels(self) -> Sink:
+        """For work beside the job's own ladder: its levels, stages and progress stay untold."""
+
+        def take(event: Event) -> None:
+            if isinstance(event, WarningEvent):
+                self.sink(event)
+
+        return take
+
     def warn(self, code: str, message: str) -> None:
         if message not in self.warnings:
             self.warnings.append(message)

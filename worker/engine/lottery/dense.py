@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,13 @@ from prunery.specs.report import Level
 from worker.engine import saving
 from worker.engine.lottery import fresh
 from worker.engine.lottery.bench import Bench, weights_of
+from worker.engine.lottery.early_bird import EarlyBird
 from worker.engine.lottery.judging import figures_of, level_report
 from worker.engine.lottery.levels import LevelRecord, LevelStore
 from worker.engine.lottery.plans import training_plan
 from worker.engine.lottery.rewinding import dense_schedule
 from worker.engine.lottery.trainer import Trainer
-from worker.engine.training import State, capture, restore
-
-EARLY = 0.1
+from worker.engine.training import Enough, State, capture, restore
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
             seed=bench.seed_for("dense"),
             snapshot_at=_rewind_point(bench),
         )
-        run = trainer.run("dense", bench.model, plan, state=start)
+        run = trainer.run("dense", bench.model, plan, state=start, watch=_watch(bench, start))
         trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
         snapshot = next(iter(run.snapshots.values()), None)
     else:
@@ -133,6 +133,21 @@ def _initial_state(bench: Bench) -> State | None:
     if bench.recipe.start == "reinitialize" or bench.facts.get("redraw"):
         fresh.reinitialize(bench.model, bench.seed_for("dense"))
     return State(weights=weights_of(bench.model))
+
+
+def _watch(bench: Bench, start: State | None) -> Callable[[int], None] | None:
+    """With `schedule.early_bird` the dense training ends when the mask has settled."""
+    if not bench.recipe.schedule.early_bird or start is None:
+        return None
+    bird = EarlyBird(bench, start.weights)
+
+    def watch(epoch: int) -> None:
+        if bird.settled(epoch):
+            why = f"the mask had settled after {epoch} epochs (early bird)"
+            bench.reporter.warn("early_bird", f"The dense training ended early: {why}.")
+            raise Enough(why)
+
+    return watch
 
 
 def _rewind_point(bench: Bench) -> tuple[str, int] | None:

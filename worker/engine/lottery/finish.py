@@ -94,9 +94,10 @@ def _compete(
         result.control_results += [rival.result for rival in rivals]
         if level == ladder.chosen:
             result.rivals = rivals
-    split = bench.judged_split if bench.judges else None
-    level = metric_interval(bench, result.trial.compacted.model, split) if split else None
-    better = winner(bench, level, result.rivals)
+    ours = None
+    if bench.judges:
+        ours = metric_interval(bench, result.trial.compacted.model, bench.judged_split)
+    better = winner(bench, ours, result.rivals)
     if better is not None:
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(
@@ -247,6 +248,14 @@ def _figures(bench: Bench, model: keras.Model, path: Path, latency: Any) -> Mode
         gzip_bytes=profiling.gzip_bytes(path),
         latency=latency,
     )
+
+
+def test_metric(bench: Bench, model: keras.Model) -> float | None:
+    """The metric on the split that the report tests on; None where nothing can be judged."""
+    split = _test_split(bench)
+    if bench.metric is None or split is None:
+        return None
+    return float(bench.metric.value(split.y, predictions(bench, model, split)))
 
 
 def files_of(out: Path) -> dict[str, str]:

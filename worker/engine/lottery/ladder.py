@@ -160,4 +160,6 @@ def _plan_work(bench: Bench, plan: list[Arm], level: int, rounds: int, dense: An
     ]
     if bench.recipe.training.distillation and bench.loss is not None:
         work.append(Work(distilling.WORK, examples * epochs * 0.6))
+    once = sum(one.size for one in work)
+    work += [Work(f"replicate/{n}", once) for n in range(1, bench.recipe.replicates)]
     bench.reporter.plan_work(work)

@@ -45,7 +45,7 @@ class LevelStore:
 
     def __init__(self, root: Path, recipe_hash: str) -> None:
         self._root = root
-        self._hash = recipe_hash
+        self.recipe_hash = recipe_hash
         root.mkdir(parents=True, exist_ok=True)
 
     def path(self, level: int) -> Path:
@@ -57,7 +57,7 @@ class LevelStore:
         if not manifest.is_file():
             return None
         record = LevelRecord.model_validate_json(manifest.read_bytes())
-        return record if record.recipe_hash == self._hash else None
+        return record if record.recipe_hash == self.recipe_hash else None
 
     def write(self, record: LevelRecord, fill: Callable[[Path], None]) -> LevelRecord:
         """Let `fill` write the files into a fresh folder, add hashes, and publish it at once."""
@@ -68,7 +68,7 @@ class LevelStore:
         scratch.mkdir(parents=True)
         fill(scratch)
         files = {p.name: sha256_of(p) for p in sorted(scratch.iterdir())}
-        whole = record.model_copy(update={"files": files, "recipe_hash": self._hash})
+        whole = record.model_copy(update={"files": files, "recipe_hash": self.recipe_hash})
         (scratch / MANIFEST).write_text(whole.model_dump_json(indent=1))
         scratch.replace(final)
         return whole

@@ -55,7 +55,11 @@ def report(bench: Bench, ladder: Ladder, result: Result, seconds: float) -> Repo
         proofs=(certificate.proof(result.certificate),),
         warnings=tuple(bench.reporter.warnings),
         method=_method(bench),
-        extra={"width_plans": bench.facts.get("width_plans", {})},
+        extra={
+            name: bench.facts[name]
+            for name in ("width_plans", "sensitivity")
+            if name in bench.facts
+        },
     )
 
 

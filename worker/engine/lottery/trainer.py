@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,21 @@ class Trainer:
         masks: dict[str, np.ndarray] | None = None,
         teacher: Any = None,
         state: State | None = None,
+        watch: Callable[[int], None] | None = None,
     ) -> Run:
-        """Train `model` in place, or bring back what an earlier attempt made of it."""
+        """Train `model` in place, or bring back what an earlier attempt made of it.
+
+        `watch` is called with the number of finished epochs and may raise `Enough`.
+        """
         done = self._root / "done" / name.replace("/", "--")
         if (done / "outcome.json").is_file():
             run = _read(done)
             restore(model, plan.optimizer, run.state)
             self._bench.reporter.finish(name, skipped=True)
         else:
-            run = self._train(name, model, plan, masks=masks, teacher=teacher, state=state)
+            run = self._train(
+                name, model, plan, masks=masks, teacher=teacher, state=state, watch=watch
+            )
             _write(done, run)
         if self._bench.loop == "auto":
             self._bench.loop = run.loop
@@ -84,6 +91,7 @@ class Trainer:
         masks: Any,
         teacher: Any,
         state: Any,
+        watch: Any,
     ) -> Run:
         bench = self._bench
         assert bench.dataset is not None
@@ -100,7 +108,7 @@ class Trainer:
                 state=state,
                 resume_from=running if running.is_file() else None,
                 checkpoint_to=running,
-                on_step=lambda progress: self._tell(name, running, progress),
+                on_step=lambda progress: self._tell(name, running, progress, watch),
             )
         running.unlink(missing_ok=True)
         return Run(
@@ -126,7 +134,7 @@ class Trainer:
                 path.unlink(missing_ok=True)
         return mine
 
-    def _tell(self, name: str, running: Path, progress: Progress) -> None:
+    def _tell(self, name: str, running: Path, progress: Progress, watch: Any) -> None:
         leave = stopping.finish_asked() and name != "dense"
         if stopping.stop_asked() or leave:
             raise Interrupted(name)
@@ -134,6 +142,8 @@ class Trainer:
         self._bench.reporter.progress(name, share, progress.epoch, progress.epochs)
         if running.is_file():
             self._bench.reporter.checkpoint(running.stat().st_mtime)
+        if watch is not None and progress.step:
+            watch(progress.step * progress.epochs // progress.steps)
 
 
 def _write(folder: Path, run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from prunery.specs.errors import FieldError, PruneryError
 from worker.engine import profiling
 from worker.engine.compaction import rebuild
-from worker.engine.lottery import sizes, trim
+from worker.engine.lottery import sensitivity, sizes, trim
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
-from worker.engine.pruning import schedules, widths
+from worker.engine.pruning import schedules, selection, widths
 from worker.engine.pruning.units import unit_scores
 from worker.engine.pruning.widths import Bounds, Kept
 
@@ -50,10 +50,11 @@ def cut_units(
     scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
     if bench.recipe.criterion.name == "threshold":
         return _cut_below_threshold(bench, kept, scores)
-    limits = bounds(bench)
     fraction = schedules.round_fraction(bench.recipe.schedule, level)
+    limits_for = _limits(bench, level, kept, scores, judge)
 
     def cut_with(plan: str, share: float) -> Kept:
+        limits = limits_for(share)
         return widths.select(scores, kept, widths.counts(scores, kept, share, plan, limits))
 
     plans = _plans(bench, kept)
@@ -63,6 +64,33 @@ def cut_units(
     if trim.wants_trimming(bench.recipe.objective):
         chosen = _trimmed(bench, level, lambda share: cut_with(plan, share), kept, scores, fraction)
     return Cut(chosen, plan)
+
+
+def _limits(
+    bench: Bench, level: int, kept: Kept, scores: Any, judge: Callable[[Kept], float | None]
+) -> Callable[[float], Bounds]:
+    """The bounds of a cut of some share; a sensitivity scan gives every free group its own."""
+    limits = bounds(bench)
+    whole = judge(kept) if bench.recipe.scope == "sensitivity" else None
+    if whole is None or bench.metric is None:
+        return lambda _share: limits
+    free = [name for name in sorted(kept) if name not in limits.fractions]
+
+    def alone(name: str, depth: float) -> float | None:
+        size = len(kept[name])
+        stays = max(limits.floor(name), size - selection.count(depth, size))
+        return judge({**kept, **widths.select(scores, {name: kept[name]}, {name: stays})})
+
+    up = bench.metric.higher_is_better
+    losses = sensitivity.scan(free, alone, whole, higher_is_better=up)
+    bench.facts.setdefault("sensitivity", {})[level] = losses
+    units = {name: len(kept[name]) for name in free}
+
+    def limits_for(share: float) -> Bounds:
+        own = sensitivity.propose(losses, units, share)
+        return replace(limits, fractions={**own, **limits.fractions})
+
+    return limits_for
 
 
 def bounds(bench: Bench) -> Bounds:
@@ -113,7 +141,7 @@ def _covers(path: str, layer: str) -> bool:
 
 
 def _plans(bench: Bench, kept: Kept) -> tuple[str, ...]:
-    if bench.recipe.scope == "layer" or len(kept) < 2:
+    if bench.recipe.scope != "global" or len(kept) < 2:
         return ("uniform",)
     return widths.PLANS if bench.trains and bench.judges else ("global",)
 

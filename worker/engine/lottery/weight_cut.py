@@ -8,9 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from worker.engine.graph import output_layers
+from worker.engine.lottery import sensitivity
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
-from worker.engine.masks import Masks, density
+from worker.engine.lottery.judging import metric_value
+from worker.engine.masks import Masks, apply, density
 from worker.engine.pruning import criteria, schedules, selection, structured
 from worker.engine.pruning.selection import Selection, prune_weights
 
@@ -66,7 +68,10 @@ def _select(
     if recipe.criterion.name == "threshold":
         assert recipe.criterion.threshold is not None
         return selection.below_threshold(trained, masks, recipe.criterion.threshold)
-    shares = _trimmed(bench, masks, fractions(bench, level))
+    shares = fractions(bench, level)
+    if recipe.scope == "sensitivity":
+        shares = _by_sensitivity(bench, level, masks, trained, initial, shares)
+    shares = _trimmed(bench, masks, shares)
     if recipe.granularity == "block":
         assert recipe.block_shape is not None
         return structured.prune_blocks(
@@ -85,6 +90,39 @@ def _select(
     return found
 
 
+def _by_sensitivity(
+    bench: Bench,
+    level: int,
+    masks: Masks,
+    trained: Arrays,
+    initial: Arrays | None,
+    shares: dict[str, float],
+) -> dict[str, float]:
+    """Fractions by what validation loses when one layer alone is cut; fixed ones stay."""
+    recipe, metric = bench.recipe, bench.metric
+    common = schedules.round_fraction(recipe.schedule, level)
+    free = [key for key, share in shares.items() if share == common]
+    if metric is None or not free:
+        return shares
+    scores = _scores(bench, level, masks, trained, initial)
+
+    def judge(found: Masks) -> float | None:
+        assign(bench.model, trained)
+        apply(bench.model, found)
+        return metric_value(bench, bench.model)
+
+    def alone(key: str, depth: float) -> float | None:
+        return judge(prune_weights(scores, masks, [([key], depth)]).masks)
+
+    whole = judge(masks)
+    if whole is None:
+        return shares
+    losses = sensitivity.scan(free, alone, whole, higher_is_better=metric.higher_is_better)
+    bench.facts.setdefault("sensitivity", {})[level] = losses
+    alive = {key: int(masks[key].sum()) for key in free}
+    return {**shares, **sensitivity.propose(losses, alive, common)}
+
+
 def _scores(
     bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
 ) -> Mapping[str, np.ndarray]:
@@ -96,7 +134,7 @@ def _scores(
 
 def _pools(bench: Bench, shares: Mapping[str, float]) -> list[tuple[list[str], float]]:
     """One pool a layer, or one of all that share the common fraction."""
-    if bench.recipe.scope == "layer":
+    if bench.recipe.scope != "global":
         return [([key], share) for key, share in shares.items() if share]
     by_share: dict[float, list[str]] = {}
     for key, share in shares.items():

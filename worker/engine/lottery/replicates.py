@@ -1,0 +1,71 @@
+"""The same job again under other seeds: one run says little about how sure a figure is.
+
+The first replicate is the job itself. An untrained upload is drawn anew for each of the others; a
+trained one keeps its weights and changes only the order of its data and the draws of its controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from prunery.specs.job import EngineSpec
+from prunery.specs.report import Replicate
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.controls import Controls
+from worker.engine.lottery.finish import Result, test_metric
+from worker.engine.lottery.ladder import climb
+from worker.engine.lottery.levels import LevelStore
+from worker.engine.lottery.reopening import reopen
+from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.reporter import Reporter
+
+
+def first(bench: Bench, result: Result) -> Replicate:
+    """The job's own run."""
+    dense, compact = result.dense, result.compact
+    return Replicate(
+        seed=bench.seed,
+        dense=dense.metric.value if dense and dense.metric else None,
+        compact=compact.metric.value if compact and compact.metric else None,
+        controls={
+            rival.result.control: value
+            for rival in result.rivals
+            if (value := test_metric(bench, rival.trial.compacted.model)) is not None
+        },
+    )
+
+
+def others(spec: EngineSpec, bench: Bench, recipe_hash: str) -> Iterator[Replicate]:
+    """Run the recipe's other replicates, one after another, each with levels of its own."""
+    assert spec.recipe is not None
+    root = spec.checkpoint_dir or bench.folder("checkpoint")
+    for number in range(1, spec.recipe.replicates):
+        folder = root / "replicates" / str(number)
+        recipe = spec.recipe.model_copy(update={"seed": spec.recipe.seed + number})
+        own = spec.model_copy(update={"recipe": recipe, "checkpoint_dir": folder / "checkpoint"})
+        bench.reporter.stage("dense")
+        quiet = Reporter(bench.reporter.sink_without_levels())
+        again = replace(set_up(own, quiet), seed=recipe.seed, loop=bench.loop)
+        again.facts["redraw"] = not again.trained
+        store = LevelStore(folder / "levels", f"{recipe_hash}-{number}")
+        yield _run(again, Trainer(again), store)
+        bench.reporter.finish(f"replicate/{number}")
+
+
+def _run(bench: Bench, trainer: Trainer, store: LevelStore) -> Replicate:
+    ladder = climb(bench, trainer, store)
+    dense, chosen = reopen(bench, store, 0), reopen(bench, store, ladder.chosen)
+    controls = Controls(bench, trainer, store, ladder.dense)
+    rivals = controls.run(ladder.records[ladder.chosen], chosen.compacted.model)
+    return Replicate(
+        seed=bench.seed,
+        dense=test_metric(bench, dense.compacted.model),
+        compact=test_metric(bench, chosen.compacted.model),
+        controls={
+            rival.result.control: value
+            for rival in rivals
+            if (value := test_metric(bench, rival.trial.compacted.model)) is not None
+        },
+    )
