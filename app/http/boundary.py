@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 
 import structlog
+from obstore.exceptions import BaseError as StorageError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,14 +36,23 @@ class Boundary:
                 await self.app(scope, receive, exchange.send)
             except ClientDisconnect:
                 exchange.status = exchange.status or 499
-            except Exception:
+            except Exception as cause:
                 log.exception("request failed", method=scope["method"], path=scope["path"][:200])
                 if exchange.status:  # the answer has begun: breaking it off is all that is left
                     raise
-                error = PruneryError("internal", "The server made a mistake; it has been logged.")
+                error = _told(cause)
                 await problems.respond(Request(scope), error)(scope, receive, exchange.send)
             finally:
                 exchange.record()
+
+
+def _told(cause: Exception) -> PruneryError:
+    """What a client may know of an error that nobody expected."""
+    if isinstance(cause, OperationalError | PoolTimeout):
+        return PruneryError("service_unavailable", "The database does not answer.")
+    if isinstance(cause, StorageError):
+        return PruneryError("service_unavailable", "The storage does not answer.")
+    return PruneryError("internal", "The server made a mistake; it has been logged.")
 
 
 class _Exchange:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+BACK_OFF_SECONDS = 2.0
 Look = Callable[[frozenset[str]], Mapping[str, Hashable]]
 log = structlog.get_logger("watch")
 
@@ -77,8 +78,9 @@ class Watch:
         ids = frozenset(self._watchers)
         try:
             found = await asyncio.to_thread(self._look, ids)
-        except Exception:  # the database may be away for a moment: waiters go on waiting
-            log.exception("cannot look at what is waited for")
+        except Exception as error:  # the database may be away: waiters go on waiting
+            log.warning("cannot look at what is waited for", error=type(error).__name__)
+            await asyncio.sleep(BACK_OFF_SECONDS)
             return
         for row_id in ids:
             for watcher in self._watchers.get(row_id, ()):

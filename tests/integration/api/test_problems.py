@@ -6,6 +6,7 @@ import errno
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from app.core.settings import Settings
@@ -185,6 +186,16 @@ def test_service_routes_answer(api: TestClient) -> None:
     assert {item["name"] for item in recipes["items"]} >= {"quick", "article", "paper"}
     assert "<script" not in api.get("/docs").text
     assert "GET /v1/jobs/{job_id}" in api.get("/docs").text
+
+
+def test_database_that_is_away_is_no_mistake_of_ours(settings: Settings) -> None:
+    nowhere = SecretStr("postgresql+psycopg://nobody@127.0.0.1:9/nothing?connect_timeout=2")
+    with client_of(settings.model_copy(update={"database_url": nowhere})) as api:
+        answer = api.get("/v1/jobs")
+        assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "127.0.0.1" not in answer.text
+        assert api.get("/healthz").status_code == 200
 
 
 def test_lost_database_is_told(api: TestClient, settings: Settings) -> None:
