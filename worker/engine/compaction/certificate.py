@@ -17,6 +17,7 @@ import numpy as np
 from prunery.specs.report import Proof
 from worker.engine import masks
 from worker.engine.compaction import local, probes, stepwise
+from worker.engine.compaction.differences import Compared, same_class, variation_of
 from worker.engine.compaction.probes import Plan
 from worker.engine.compaction.stepwise import Nudge
 
@@ -24,8 +25,10 @@ from worker.engine.compaction.stepwise import Nudge
 # up to the second, rounding must account for it.
 AGREEMENT = 1e-9
 LARGEST_ROUNDING = 1e-6
-# Outputs that move less than this, relative to their size, prove nothing.
-LEAST_VARIATION = 1e-7
+# Outputs that move less than this, relative to their size, or than a thousand times what the two
+# models differ by, prove nothing.
+LEAST_VARIATION = 1e-12
+CLEARLY = 1000
 
 Verdict = Literal["exact", "not_proven", "approximate"]
 
@@ -58,7 +61,7 @@ def certify(
     own, given = probes.inputs_for(masked_model, inputs, plan, seed)
     wide = _compare(masked_model, compact_model, given, "float64")
     native = _compare(masked_model, compact_model, given, None)
-    variation = _variation(wide.first, own)
+    variation = variation_of(wide.first, own)
     verdict, reason = _judge(
         (masked_model, compact_model),
         given,
@@ -86,7 +89,7 @@ def certify(
         "mean_abs_diff_native": native.mean,
         "output_variation": variation,
         "local": _local(masked_model, compact_model, keep, _few(given, own, plan), approximate),
-        "same_class": _same_class(native, own),
+        "same_class": same_class(native, own),
         "inputs": {
             "examples": own,
             "split": split if own else None,
@@ -112,35 +115,10 @@ def proof(certificate: Mapping[str, Any], file: str = "model.keras") -> Proof:
     )
 
 
-class _Compared:
-    """Outputs of both models, and how far apart they are where they are finite."""
-
-    def __init__(self, first: list[np.ndarray], second: list[np.ndarray]) -> None:
-        self.first, self.second = first, second
-        self.same_shapes = [a.shape for a in first] == [b.shape for b in second]
-        apart = (
-            [_apart(a, b) for a, b in zip(first, second, strict=True)] if self.same_shapes else []
-        )
-        self.largest = max((float(d.max(initial=0.0)) for d in apart), default=float("inf"))
-        self.mean = (
-            float(np.mean([d.mean() if d.size else 0.0 for d in apart])) if apart else float("inf")
-        )
-        self.size = max((_size(a) for a in first), default=0.0)
-        self.relative = (
-            self.largest / max(self.size, np.finfo(np.float64).tiny) if self.largest else 0.0
-        )
-        self.finite = all(np.isfinite(a).any() for a in first)
-
-    @property
-    def against_size(self) -> float:
-        """The largest difference relative to the largest output, but at least 1."""
-        return self.largest / max(1.0, self.size)
-
-
 def _compare(
     first: keras.Model, second: keras.Model, given: list[np.ndarray], dtype: str | None
-) -> _Compared:
-    return _Compared(_in_batches(first, given, dtype), _in_batches(second, given, dtype))
+) -> Compared:
+    return Compared(_in_batches(first, given, dtype), _in_batches(second, given, dtype))
 
 
 def _in_batches(
@@ -168,7 +146,7 @@ def _batch(given: list[np.ndarray], budget_values: int = 1_500_000) -> int:
 def _judge(
     pair: tuple[keras.Model, keras.Model],
     given: list[np.ndarray],
-    wide: _Compared,
+    wide: Compared,
     variation: float,
     rounded: frozenset[str],
     *,
@@ -179,7 +157,7 @@ def _judge(
         return "not_proven", "The two models' outputs differ in shape."
     if not wide.finite:
         return "not_proven", "An output is not a finite number on any of the inputs."
-    if variation < LEAST_VARIATION:
+    if variation < max(LEAST_VARIATION, min(CLEARLY * wide.relative, 1e-3)):
         return "not_proven", "An output is the same for all inputs, so equal outputs prove nothing."
     difference = wide.against_size
     if difference <= AGREEMENT:
@@ -224,44 +202,7 @@ def _moved(
     model: keras.Model, before: list[np.ndarray], given: list[np.ndarray], nudge: Nudge
 ) -> float:
     """How far a nudge of the weights moves the outputs."""
-    return _Compared(before, _in_batches(model, given, "float64", nudge)).against_size
-
-
-def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Absolute differences; equal infinities, or NaN in both, agree; NaN in one does not."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(a - b)
-    apart[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
-    return np.where(np.isnan(apart), np.inf, apart)
-
-
-def _size(value: np.ndarray) -> float:
-    finite = np.abs(value[np.isfinite(value)].astype(np.float64))
-    return float(finite.max(initial=0.0))
-
-
-def _variation(outputs: list[np.ndarray], own: int) -> float:
-    """How far the least varying output moves over the examples, relative to its size."""
-    found = []
-    for output in outputs:
-        rows = output[: own if own > 1 else None].astype(np.float64)
-        rows = np.where(np.isfinite(rows), rows, 0.0)
-        moved = float(np.max(rows.max(axis=0) - rows.min(axis=0), initial=0.0))
-        found.append(moved / max(_size(rows), np.finfo(np.float64).tiny) if moved else 0.0)
-    return min(found, default=0.0)
-
-
-def _same_class(native: _Compared, own: int) -> float | None:
-    """Share of the examples for which both models name the same class; None where none is named."""
-    if not native.same_shapes or not native.first:
-        return None
-    a, b = native.first[0][: own or None], native.second[0][: own or None]
-    if a.ndim != 2:
-        return None
-    if a.shape[-1] == 1:
-        return float(np.mean((a > 0.5) == (b > 0.5)))
-    return float(np.mean(a.argmax(-1) == b.argmax(-1)))
+    return Compared(before, _in_batches(model, given, "float64", nudge)).against_size
 
 
 def _parameters(model: keras.Model) -> int:
