@@ -19,6 +19,7 @@ from prunery.reports.render import make_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 YEAR_SECONDS = 31_536_000
+KEY_COOKIE = "prunery_key"
 
 
 def answer(
@@ -32,6 +33,7 @@ def answer(
             "static": static_url,
             "version": __version__,
             "path": request.url.path,
+            "signed_in": KEY_COOKIE in request.cookies,
             "languages": [
                 (code, name, _in_language(request, code)) for code, name in LANGUAGES.items()
             ],

@@ -27,7 +27,8 @@ class Finding:
 def error_page(request: Request, problem: Problem) -> Response:
     """The page for a refused request; 401 asks for the key."""
     if problem.status == 401:
-        context = {"next": request.url.path, "wrong": False}
+        wanted = request.url.path if request.method == "GET" else "/"
+        context = {"next": wanted, "wrong": False}
         return page.answer(request, "signin.html", context, status=401)
     context = {"problem": problem, "address": quote(request.url.path[:200])}
     return page.answer(request, "error.html", context, status=problem.status)

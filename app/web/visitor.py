@@ -16,14 +16,13 @@ from app.web import page
 from prunery.specs.errors import PruneryError
 
 router = APIRouter(include_in_schema=False)
-COOKIE = "prunery_key"
 KEPT_SECONDS = 30 * 86_400
 
 
 async def _visit(request: Request, ctx: Ctx) -> Identity:
     if not ctx.settings.needs_keys:
         return Identity(LOCAL_OWNER)
-    key = request.cookies.get(COOKIE, "")
+    key = request.cookies.get(page.KEY_COOKIE, "")
     owner_id = await run_in_threadpool(service.owner_of, ctx.database, key) if key else None
     if owner_id is None:
         raise PruneryError("unauthorized", "This server asks for a key.")
@@ -54,7 +53,12 @@ async def sign_in(
     response = RedirectResponse(_own_path(next), 303)
     secure = request.url.scheme == "https" or (ctx.settings.public_url or "").startswith("https")
     response.set_cookie(
-        COOKIE, key.strip(), max_age=KEPT_SECONDS, httponly=True, samesite="lax", secure=secure
+        page.KEY_COOKIE,
+        key.strip(),
+        max_age=KEPT_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
     )
     return response
 
@@ -63,7 +67,7 @@ async def sign_in(
 def sign_out() -> Response:
     """Forget the key."""
     response = RedirectResponse("/", 303)
-    response.delete_cookie(COOKIE)
+    response.delete_cookie(page.KEY_COOKIE)
     return response
 
 

@@ -56,10 +56,9 @@ def _metric(
     if difference is None or not is_finite(difference):
         meaning = language.gettext("How sure the difference is was not measured.")
         return Fact(measure.name, detail, before, after, meaning)
-    allowed = report.comparison.allowed_drop
-    limit = absolute_limit(report)
+    limit = report.comparison.allowed_drop
     aside = ""
-    if allowed is not None and limit is not None:
+    if limit is not None:
         aside = language.gettext(
             "You allowed a loss of %(amount)s.", amount=_allowed(report, measure)
         )
@@ -185,16 +184,9 @@ def _ratio(ratio: float, words: str, language: Language) -> str:
     return words % {"times": Numbers(language).times(ratio, 2)}
 
 
-def absolute_limit(report: Report) -> float | None:
-    """The largest loss allowed, in the metric's own units."""
-    allowed, dense = report.comparison.allowed_drop, report.dense.metric
-    if allowed is None or dense is None or not report.task.drop_is_relative:
-        return allowed
-    return allowed * abs(dense.value)
-
-
 def _allowed(report: Report, measure: Measure) -> str:
-    allowed = report.comparison.allowed_drop or 0.0
-    if report.task.drop_is_relative:
-        return measure.numbers.percent(allowed)
-    return measure.show_change(allowed)
+    """The limit as it was set: points of a percentage, or a share of the error before."""
+    asked = report.method.recipe.objective.max_metric_drop
+    if report.task.drop_is_relative and asked is not None:
+        return measure.numbers.percent(asked)
+    return measure.show_change(report.comparison.allowed_drop or 0.0)

@@ -139,7 +139,7 @@ def cost(report: Report, measure: Measure, language: Language) -> str:
     if measure.kind == "answers":
         return _mistakes(difference, language)
     gain = measure.gain(difference.value)
-    if not _beyond_noise(difference) and _is_small(report, difference, measure):
+    if not _beyond_noise(difference) and (gain > 0 or _is_small(report, difference, measure)):
         return language.gettext(", with no difference we can measure")
     amount = _amount(report, difference, measure)
     if measure.kind == "error":

@@ -39,7 +39,7 @@ class Measure:
         if self.in_percent:
             whole = abs(value * 100 - round(value * 100)) < 1e-6
             return self.numbers.percent(value, 0 if whole else 1)
-        return self.numbers.significant(value)
+        return self.numbers.short(value)
 
     def show_change(self, value: float) -> str:
         """A difference without its sign: points of a percentage, else a number."""

@@ -44,6 +44,14 @@ class Numbers:
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         return self._decimal(_round(value, decimals), decimals)
 
+    def short(self, value: float) -> str:
+        """A round number without trailing zeros, for axes."""
+        if value == 0 or not math.isfinite(value):
+            return "0" if value == 0 else NOTHING
+        decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+        number = _round(value, decimals).normalize()
+        return self._plain(number)
+
     def power(self, value: float) -> str:
         """1.9 × 10⁻⁶, for differences that rounding makes."""
         if value == 0:

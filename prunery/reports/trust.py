@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from prunery.reports.facts import absolute_limit, change_in_words
+from prunery.reports.facts import change_in_words
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
@@ -112,7 +112,7 @@ def _test(report: Report, language: Language) -> Check:
 
 def _over(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     """A size that stayed within the limit where it was chosen may miss it on the test."""
-    limit, difference = absolute_limit(report), report.comparison.difference
+    limit, difference = report.comparison.allowed_drop, report.comparison.difference
     if limit is None or difference is None or report.verdict.outcome != "smaller":
         return
     if -measure.gain(difference.value) > limit:

@@ -164,4 +164,6 @@ def test_with_keys_a_browser_signs_in(settings: Settings) -> None:
         cookie = entered.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
-        assert client.get("/jobs").status_code == 200
+        assert "Sign out" in client.get("/jobs").text
+        assert client.post("/signout").status_code == 303
+        assert client.get("/jobs").status_code == 401

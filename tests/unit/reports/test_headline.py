@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prunery.reports import headline, measures
+from prunery.reports import facts, headline, measures
 from prunery.reports.language import load
 from prunery.specs.report import Comparison, Data, Interval, Report, Task, Verdict
 from tests.factories import reports
@@ -111,3 +111,27 @@ def test_the_lead_names_the_examples_that_were_really_used(
     report = reports.report(data=Data(examples=examples))
     lead = headline.compose(report, measures.measure(report, ENGLISH), ENGLISH).lead
     assert any(words in sentence for sentence in lead)
+
+
+def test_a_gain_within_the_noise_is_not_claimed() -> None:
+    task = Task(kind="regression", metric="mse", metric_higher_is_better=False)
+    change = Interval(value=-0.0143, low=-0.0454, high=0.0151)
+    report = reports.report(
+        task=task, dense=reports.figures(0.33), comparison=Comparison(difference=change)
+    )
+    assert tell(report).endswith(", with no difference we can measure")
+
+
+def test_a_relative_limit_is_told_as_it_was_set() -> None:
+    task = Task(
+        kind="regression", metric="mse", metric_higher_is_better=False, drop_is_relative=True
+    )
+    change = Interval(value=0.004, low=-0.01, high=0.02)
+    report = reports.report(
+        task=task,
+        dense=reports.figures(0.33),
+        compact=reports.figures(0.334),
+        comparison=Comparison(difference=change, allowed_drop=0.0033),
+    )
+    told = facts.rows(report, measures.measure(report, ENGLISH), ENGLISH)[0]
+    assert told.aside == "You allowed a loss of 1.0%."
