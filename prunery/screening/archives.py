@@ -49,7 +49,7 @@ class Archive:
         try:
             with self._zip.open(self.members[name]) as stream:
                 yield stream
-        except (zipfile.BadZipFile, zlib.error, EOFError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
             raise PruneryError(
                 "archive_invalid", f"The member {name[:120]!r} is damaged."
             ) from None
@@ -242,7 +242,8 @@ def _zip64_sizes(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     while at + 4 <= len(extra):
         tag, length = struct.unpack_from("<HH", extra, at)
         if tag == 1:
-            values = list(struct.unpack_from(f"<{length // 8}Q", extra + bytes(16), at + 4))
+            body = extra[at + 4 : at + 4 + length]
+            values = list(struct.unpack(f"<{len(body) // 8}Q", body[: len(body) // 8 * 8]))
             if size == 0xFFFFFFFF and values:
                 size = values.pop(0)
             if packed == 0xFFFFFFFF and values:
