@@ -26,6 +26,9 @@ STOP_SECONDS = 15.0
 
 def register(app: typer.Typer) -> None:
     """Join the `prunery` command."""
+    from app.explain import job
+
+    app.add_typer(job, name="job")
     app.command("up")(up)
     app.command("migrate")(migrate)
     app.command("serve")(serve)
