@@ -25,8 +25,9 @@ check: $(STAMP) ## format, lint, types, imports, spelling, templates
 format: $(STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(STAMP) ## the training loop against model.fit
+bench: $(STAMP) ## the training loop against model.fit, and 5,000 random graphs
 	@$(BIN)/python -m benchmarks.training $(ARGS)
+	@$(BIN)/python -m benchmarks.random_graphs
 
 up: $(STAMP) ## serve on this machine: prints its address, stops at Ctrl-C
 	@$(BIN)/prunery up $(ARGS)

@@ -20,6 +20,8 @@ import numpy as np
 from tests.acceptance.outsider import configs, files, keys, outputs, tensors
 
 LIMIT = 1e-9
+# Values that were multiplied are rounded to their own dtype, once.
+LIMIT_RESCALED = 1e-5
 
 
 def check(
@@ -62,6 +64,7 @@ def check(
     problems += tensors.masked_are_zero(full, masks)
     if original is not None and not trained:
         problems += _untouched(original, full, masks, rewound)
+    limit = max(limit, LIMIT_RESCALED) if document["rescaled"] else limit
     problems += outputs.disagreements(full, compact, limit, integers_below)
     problems += _gain(counts, document, out)
     problems += files.report(out, upload)
