@@ -19,14 +19,17 @@ def owner_cache(settings: Settings, owner_id: str) -> Path:
 
 
 def trim(settings: Settings) -> int:
-    """Remove entries that nobody made or touched for a day; how many there were."""
+    """Remove entries that were made more than a day ago; how many there were."""
     removed, oldest = 0, time.time() - KEPT_SECONDS
     for entry in (settings.work_dir / "cache").glob("*/*"):
         if entry.lstat().st_mtime > oldest:
             continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
+        # Out of the way at once: an engine must never find half of one.
+        gone = entry.with_name(f".gone-{entry.name}")
+        entry.rename(gone)
+        if gone.is_dir() and not gone.is_symlink():
+            shutil.rmtree(gone, ignore_errors=True)
         else:
-            entry.unlink(missing_ok=True)
+            gone.unlink(missing_ok=True)
         removed += 1
     return removed

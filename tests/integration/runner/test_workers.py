@@ -82,6 +82,7 @@ def test_a_worker_goes_on_where_a_killed_one_stopped(service: Service, tmp_path:
     assert service.statuses(job_id) == ["running", "queued", "running", "succeeded"]
 
 
+@pytest.mark.parametrize("service", ["folder"], indirect=True)
 def test_a_check_is_done_by_the_worker_for_checks(service: Service, tmp_path: Path) -> None:
     row_id = service.add_model(status="checking")
     service.context.broker.publish(service.context.database, "model", row_id, "checks")

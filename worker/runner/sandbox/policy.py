@@ -61,4 +61,6 @@ def code() -> tuple[str, ...]:
     ours = [str(Path(package.__path__[0])) for package in (prunery, worker)]
     interpreter = [sys.prefix, sys.base_prefix, sys.exec_prefix]
     libraries = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return tuple(dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours]))
+    wanted = dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours])
+    # A Python whose prefix is the root would open everything.
+    return tuple(path for path in wanted if path != "/")
