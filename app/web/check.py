@@ -57,8 +57,10 @@ class Found:
 
     @property
     def test_examples(self) -> int:
-        """How many examples the test will have."""
+        """How many examples the test will have; 0 where answers are no kinds that can be mistaken."""
         if self.dataset.summary is None:
+            return 0
+        if not any(label.classes for label in self.dataset.summary.labels):
             return 0
         given = self.dataset.summary.examples
         if "test" in given:

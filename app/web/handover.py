@@ -50,6 +50,19 @@ def _file(job: JobView, artifact: ArtifactView, whom: str) -> File:
     return File(url, saved_as(job.name, artifact.name), artifact.size_bytes, whom)
 
 
+def upload_note(report: Report, model: ModelView | None, language: Language) -> str:
+    """Why the file before is not as large as the one that was uploaded, where they differ."""
+    if model is None or abs(report.dense.size_bytes / model.size_bytes - 1) < 0.1:
+        return ""
+    numbers = Numbers(language)
+    return language.gettext(
+        "You uploaded %(upload)s. Trained here and saved with what its optimizer remembers, "
+        "the same model takes %(dense)s; that is what we compare with.",
+        upload=numbers.bytes(model.size_bytes),
+        dense=numbers.bytes(report.dense.size_bytes),
+    )
+
+
 def usage(job: JobView, report: Report, model: ModelView | None) -> str:
     """Python that loads the file and asks it something."""
     name = saved_as(job.name, "model.keras")

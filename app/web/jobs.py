@@ -93,15 +93,17 @@ def _result(
     words = language.of(request)
     story = tell(report, words, level)
     names = {artifact.name for artifact in job.artifacts}
+    model = _model(ctx, visitor, job)
     shown = f"levels/{story.ladder.shown.level}/model.keras" if story.ladder else ""
     context = {
         "job": job,
         "story": story,
         "levels_url": f"/jobs/{job.id}",
+        "upload_note": handover.upload_note(report, model, words),
         "files": handover.files(job, words),
         "download": handover.main_file(job),
         "level_file": shown if shown in names else "",
-        "usage": handover.usage(job, report, _model(ctx, visitor, job)),
+        "usage": handover.usage(job, report, model),
     }
     return page.answer(request, "result.html", context)
 

@@ -11,6 +11,7 @@ from app.accounts import service as accounts
 from app.core.settings import Settings
 from app.core.tables import LOCAL_OWNER
 from prunery.specs.job import Status
+from tests.factories import reports
 from tests.integration.api.conftest import client_of
 from tests.integration.web.scenes import Scenes
 
@@ -167,3 +168,13 @@ def test_with_keys_a_browser_signs_in(settings: Settings) -> None:
         assert "Sign out" in client.get("/jobs").text
         assert client.post("/signout").status_code == 303
         assert client.get("/jobs").status_code == 401
+
+
+def test_a_file_that_grew_in_training_is_explained(scenes: Scenes) -> None:
+    text = scenes.client.get(address(scenes, "done")).text
+    assert "You uploaded" not in text
+    usual = reports.report()
+    heavy = usual.dense.model_copy(update={"size_bytes": 2 * usual.dense.size_bytes})
+    job_id = scenes.new_job("With an optimizer that remembers")
+    scenes.succeed(job_id, usual.model_copy(update={"dense": heavy}))
+    assert "You uploaded 1.15" in scenes.client.get(f"/jobs/{job_id}").text
