@@ -33,6 +33,7 @@ def _tensor(config: dict[str, Any]) -> bool:
     history = config.get("keras_history")
     return (
         set(config) == {"shape", "dtype", "keras_history"}
+        and isinstance(config["dtype"], str)
         and config["dtype"] in _DTYPES | {"string"}
         and _numbers(config["shape"], optional=True)
         and isinstance(history, list)

@@ -155,6 +155,42 @@ def test_configurations_from_nowhere(document: dict[str, Any]) -> None:
                 config.check_model(translated)
 
 
+def _rich() -> dict[str, Any]:
+    """An honest configuration with an object of every kind."""
+    tensor = {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": [None, 4], "dtype": "float32", "keras_history": ["input", 0, 0]},
+    }
+    sliced = {"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": None}}
+    constant = {"class_name": "__numpy__", "config": {"value": [1.0], "dtype": "float32"}}
+    node = {"args": [tensor, [sliced, constant]], "kwargs": {"training": False}}
+    regularizer = layer("L2", "keras.regularizers", l2=0.1)
+    return keras_config(
+        {**dense(kernel_regularizer=regularizer), "name": "dense", "inbound_nodes": [node]},
+        layer("StringLookup", name="words", vocabulary=["a"]),
+        layer("Bidirectional", name="b", layer=layer("LSTM", name="l", units=2)),
+    )
+
+
+RICH = _rich()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), value=VALUES)
+def test_configurations_that_are_nearly_right(data: st.DataObject, value: Any) -> None:
+    config.check_model(RICH)
+    document = json.loads(json.dumps(RICH))
+    place = data.draw(st.sampled_from(list(_places(RICH))))
+    parent: Any = document
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    with contextlib.suppress(PruneryError):
+        config.check_model(document)
+    with contextlib.suppress(PruneryError):
+        config.check_model(legacy.modern_model(document, "2.12.0"))
+
+
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(alphabet='[]{}",:0123456789eE.-+nulltrefas \\', max_size=80))
 def test_json_from_nowhere(text: str) -> None:
