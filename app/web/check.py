@@ -57,7 +57,7 @@ class Found:
 
     @property
     def test_examples(self) -> int:
-        """How many examples the test will have; 0 where answers are no kinds that can be mistaken."""
+        """How many examples the test will have; 0 where answers are no kinds."""
         if self.dataset.summary is None:
             return 0
         if not any(label.classes for label in self.dataset.summary.labels):
