@@ -230,3 +230,21 @@ def test_mask_must_be_applied_first():
     model = mlp()
     with pytest.raises(ValueError, match="a/kernel is not 0"):
         dead.compact_masked(model, analyse(model), {"a/kernel": np.zeros((64, 300), bool)})
+
+
+@pytest.mark.parametrize("wrap", [lambda rnn: rnn, layers.Bidirectional])
+def test_recurrent_unit_without_inputs_follows_its_own_course(wrap: Callable[..., keras.Layer]):
+    """Its last state depends on how long the sequence is: no constant to fold."""
+    inputs = keras.Input((None, 3))
+    x = wrap(layers.LSTM(6, name="lstm"))(inputs)
+    model = randomise(keras.Model(inputs, layers.Dense(3, name="out")(x)))
+    mask = {}
+    for key in masks.prunable_keys(model):
+        if "lstm" in key:
+            mask[key] = np.ones(masks.variable_keys(model)[key].shape, bool)
+            mask[key][:, [1, 7, 13, 19]] = False
+    masks.apply(model, mask)
+    found = dead.compact_masked(model, analyse(model), mask)
+    for steps in (2, 5, 40):
+        x = np.random.default_rng(0).normal(size=(4, steps, 3))
+        np.testing.assert_allclose(model(x), found.model(x), rtol=1e-5, atol=1e-6)

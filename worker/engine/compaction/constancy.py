@@ -117,7 +117,8 @@ class Structure:
                 elif len(at) and one.role == "channel" and variable.name in ("kernel", "gamma"):
                     passed.append(self._is_zero(one, at))
         if produced:
-            kind = Constant.IF_ZERO if isinstance(layer, layers.RNN) else Constant.ALWAYS
+            recurrent = any(isinstance(part, layers.RNN) for part in layer._flatten_layers())
+            kind = Constant.IF_ZERO if recurrent else Constant.ALWAYS
             return kind if all(produced) else Constant.VARIES
         if not isinstance(layer, CHANNELWISE):
             return Constant.VARIES
