@@ -136,6 +136,20 @@ def test_a_layer_that_no_rule_reads_is_frozen_with_all_that_it_touches():
     assert {info.layer for info in graph.frozen} == {"own", "a", "b"}
 
 
+@pytest.mark.parametrize("change", ["int8", "adapters"])
+def test_quantised_and_adapted_layers_are_left_alone(change: str):
+    model = chain(layers.Dense(4, name="a"), layers.Dense(5, name="b"), layers.Dense(2, name="c"))
+    if change == "int8":
+        for layer in model.layers:
+            layer.quantize("int8")
+    else:
+        model.get_layer("b").enable_lora(2)
+    graph = analyse(model)
+    assert graph.groups == {}
+    assert {info.layer for info in graph.frozen} >= {"a", "b"}
+    assert any(info.way_out for info in graph.frozen)
+
+
 @pytest.mark.parametrize("kept", [{"nobody": [0]}, {"a": []}, {"a": [0, 9]}, {"a": [-1]}])
 def test_an_impossible_choice_is_refused(kept: dict[str, list[int]]):
     graph = analyse(chain(layers.Dense(3, name="a"), layers.Dense(2, name="b")))

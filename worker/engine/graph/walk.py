@@ -15,6 +15,8 @@ from worker.engine.graph.record import Cut, Edit
 from worker.engine.graph.rules import WITH_WEIGHTS, WITHOUT_WEIGHTS
 from worker.engine.graph.tracer import Tracer
 
+_MERGE = "Save the model as it was before quantising, with its adapters merged."
+
 
 def graph_of(model: Any) -> Any | None:
     """The functional graph of a model made of layers; None for one with a `call` of its own."""
@@ -108,7 +110,11 @@ def _settled(tracer: Tracer, operation: Any, flow: Flow) -> Flow:
 def unknown(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
     """Something that no rule reads: whatever it touches stays."""
     name = type(operation).__name__
-    reason = tracer.why(operation, f"No rule knows how this {name} uses its channels.")
+    reason = (
+        tracer.why(operation, f"No rule knows how this {name} uses its channels.")
+        if plain(operation)
+        else tracer.why(operation, f"This {name} is quantised or has adapters.", _MERGE)
+    )
     if _weights(operation):
         tracer.record.unread[tracer.path(operation)] = reason
     for flow in call.flows:
