@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     stop_grace_seconds: float = Field(
         30.0, gt=0, description="Time an engine has to write a checkpoint before it is killed"
     )
+    checkpoint_seconds: float = Field(
+        30.0, gt=0, description="How often a training writes a checkpoint: at most this is lost"
+    )
     sandbox_required: bool | None = Field(
         None, description="Refuse to run without a whole sandbox; default: only in production"
     )

@@ -156,7 +156,8 @@ class EngineSpec(Wire):
 
     `levels_dir` holds the finished levels of earlier attempts (k/manifest.json exists: not computed
     again) and receives new ones; `checkpoint_dir` holds the newest checkpoint inside a level, if
-    any; `cache_dir` may hold prepared datasets of other jobs; `work_dir` is scratch.
+    any; `cache_dir` may hold prepared datasets of other jobs; `work_dir` is scratch. A training
+    writes a checkpoint every `checkpoint_seconds`.
     """
 
     kind: Literal["inspect_model", "inspect_dataset", "prune", "choose"]
@@ -172,6 +173,7 @@ class EngineSpec(Wire):
     work_dir: Path
     levels_dir: Path | None = None
     checkpoint_dir: Path | None = None
+    checkpoint_seconds: float = 30.0
     cache_dir: Path | None = None
     out_dir: Path | None = None
     job_id: str | None = None

@@ -66,6 +66,7 @@ def gather(
         work_dir=workspace.work,
         levels_dir=workspace.levels,
         checkpoint_dir=workspace.checkpoint,
+        checkpoint_seconds=context.settings.checkpoint_seconds,
         cache_dir=owner_cache(context.settings, job.owner_id),
         out_dir=workspace.out,
         job_id=job.id,

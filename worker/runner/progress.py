@@ -32,7 +32,6 @@ from worker.runner.workspace import Workspace
 
 ROW_SECONDS = 1.0
 EVENT_SECONDS, EVENT_STEP = 2.0, 0.005
-CHECKPOINT_SECONDS = 20.0
 MOST_WARNINGS, MOST_LEVELS, MOST_STAGES = 200, 1_000, 20_000
 LEVEL_ARTIFACT = "model.keras"
 log = structlog.get_logger()
@@ -51,7 +50,7 @@ class Recorder:
         # Never falling, not even over attempts.
         self._progress = claim.job.progress
         self._told = claim.job.progress
-        self._row_at = self._event_at = self._checkpoint_at = 0.0
+        self._row_at = self._event_at = 0.0
         self._checkpoints = 0
         self._checkpoint_waits = False
         with database.reading() as session:
@@ -68,7 +67,7 @@ class Recorder:
             case LevelEvent():
                 self._level(event)
             case CheckpointEvent():
-                self._checkpoint()
+                self._save_checkpoint()
             case WarningEvent():
                 self._warning(event)
 
@@ -185,15 +184,9 @@ class Recorder:
             data = {"level": event.level, "figures": figures, "within_limit": event.within_limit}
             events.append(session, self._claim.id, "level", data)
 
-    def _checkpoint(self) -> None:
-        self._checkpoint_waits = True
-        if time.monotonic() - self._checkpoint_at >= CHECKPOINT_SECONDS:
-            self._save_checkpoint()
-
     def _save_checkpoint(self) -> None:
         """Store the engine's checkpoint folder in place of the one before."""
         self._checkpoint_waits = False
-        self._checkpoint_at = time.monotonic()
         self._checkpoints += 1
         prefix = f"jobs/{self._claim.id}/checkpoint/a{self._claim.attempt}-{self._checkpoints}"
         try:

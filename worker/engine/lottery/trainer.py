@@ -108,6 +108,7 @@ class Trainer:
                 state=state,
                 resume_from=running if running.is_file() else None,
                 checkpoint_to=running,
+                checkpoint_seconds=bench.spec.checkpoint_seconds,
                 on_step=lambda progress: self._tell(name, running, progress, watch),
             )
         running.unlink(missing_ok=True)
