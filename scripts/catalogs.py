@@ -67,7 +67,10 @@ def update(domain: Domain, code: str) -> None:
     """Merge new messages into the catalog of one language; unused ones are dropped."""
     path = domain.locales / f"{code}.po"
     catalog = _read(path, code)
+    # A date that changes with every run would be a change without a word.
+    written = catalog.creation_date
     catalog.update(template(domain), no_fuzzy_matching=True)
+    catalog.creation_date = written
     catalog.obsolete.clear()
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as target:
