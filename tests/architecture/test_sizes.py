@@ -12,8 +12,6 @@ CODE = ("prunery", "app", "worker")
 LONG: dict[str, str] = {
     "prunery/reports/ladder.py": "one chart: its points, rivals, limit, table and finding are said "
     "in the same words and units",
-    "worker/engine/training/run.py": "one training: what lives from step to step is what a "
-    "checkpoint holds, so begin, train, judge and resume stand together",
 }
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py"}
 

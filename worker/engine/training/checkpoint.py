@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from worker.engine.training.plan import EpochRecord, LoopChoice
+from worker.engine.training.feed import Feed
+from worker.engine.training.plan import EpochRecord, LoopChoice, TrainingPlan
 from worker.engine.training.state import Arrays, State
 from worker.engine.training.stopping import Patience
 
@@ -111,3 +112,15 @@ class Checkpoint:
             notes=about["notes"],
             enough=about["enough"],
         )
+
+
+def fingerprint(plan: TrainingPlan, feed: Feed, masked: tuple[str, ...]) -> dict[str, Any]:
+    """What must be the same for a checkpoint to be of this training."""
+    return {
+        "examples": feed.examples,
+        "batch": feed.batch,
+        "epochs": plan.epochs,
+        "seed": feed.seed,
+        "schedule": plan.schedule,
+        "masked": list(masked),
+    }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Literal
 
 import keras
 import numpy as np
@@ -28,11 +29,19 @@ _ROUNDS = 3
 _ROUND_SECONDS = 0.2
 
 
-def choose_loop(loop: Loop, feed: Feed, steps: int, undo: Callable[[], None]) -> LoopChoice:
-    """Time the candidates on the data that will be trained on; `undo` puts the state back.
+def choose_loop(
+    asked: Literal["auto", "xla", "graph", "fit"],
+    loop: Loop,
+    feed: Feed,
+    steps: int,
+    undo: Callable[[], None],
+) -> LoopChoice:
+    """The loop asked for, or the faster one on the data that will be trained on.
 
-    steps: how many the training will take.
+    steps: how many the training will take. undo: puts the state back after the trial.
     """
+    if asked != "auto":
+        return LoopChoice(asked, "the recipe asks for it")
     if steps < SHORT:
         return LoopChoice("graph", f"{steps} steps are too few to repay compiling with XLA")
     if loop.choice is not None:

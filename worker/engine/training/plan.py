@@ -63,6 +63,13 @@ class TrainingPlan:
         """Whether the weights handed back are an exponential moving average."""
         return self.schedule == "constant_ema" and self.rate_trace is None
 
+    def snapshot_step(self, steps_per_epoch: int) -> int | None:
+        """The step after which the state is kept."""
+        if self.snapshot_at is None:
+            return None
+        what, count = self.snapshot_at
+        return count if what == "step" else count * steps_per_epoch
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
 from prunery.specs.errors import PruneryError
@@ -52,6 +53,14 @@ def diverged(halvings: int, step: int) -> PruneryError:
         f"The loss became infinite or not a number at step {step}, also with the learning rate "
         f"halved {halvings} times.",
     )
+
+
+def check_that_it_can_move(model: keras.Model, rates: np.ndarray) -> None:
+    """Raise `training_stuck` where training would change nothing, before anything is compiled."""
+    if not model.trainable_variables:
+        raise stuck("The model has no weight that may be trained.")
+    if len(rates) and not rates.any():
+        raise stuck("The learning rate is 0 in every step.")
 
 
 def stuck(reason: str) -> PruneryError:
