@@ -81,7 +81,11 @@ def _optimizer(value: Any) -> Any:
 
 def _rate(rate: Any, decay: Any) -> Any:
     if isinstance(rate, dict):
-        return modern_object(rate, "schedule")
+        made = modern_object(rate, "schedule")
+        config = made.get("config")
+        if isinstance(config, dict) and config.get("name", "") is None:
+            del config["name"]  # it was optional, and is a scope's name today
+        return made
     if not isinstance(decay, int | float) or not decay:
         return rate
     # Keras 2 divided the rate by (1 + decay * steps): exactly this schedule.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from prunery.screening import archives, config, legacy, strict_json
+from prunery.screening.junk import is_junk
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
 
@@ -61,7 +62,7 @@ def screen_model(path: Path, filename: str, limits: EngineLimits | None = None) 
         )
     with archives.open_archive(path, bounds(limits)) as archive:
         if suffix == ".zip" and CONFIG not in archive:
-            pair(archive)
+            packed(archive)
             return ScreenedModel("h5")
         describe(archive, limits)
     return ScreenedModel("keras")
@@ -113,16 +114,35 @@ def check(
     return Description(model, compile_config or None, version)
 
 
-def pair(archive: archives.Archive) -> tuple[str, str]:
-    """Names of the weights and the architecture in a zip that holds one .h5 and one .json file."""
-    weights = [name for name in archive.members if name.endswith(H5_SUFFIXES)]
-    texts = [name for name in archive.members if name.endswith(".json")]
-    if len(weights) != 1 or len(texts) != 1:
+class Packed(NamedTuple):
+    """An .h5 file in a zip, with its architecture where that lies beside it."""
+
+    weights: str
+    architecture: str | None
+
+
+def packed(archive: archives.Archive) -> Packed:
+    """Find the model in a zip that is no .keras file.
+
+    Weights with `model.to_json()` beside them, or a whole .h5 model with a text or two, as
+    Teachable Machine hands it out.
+    """
+    names = [name for name in archive.members if not is_junk(name)]
+    weights = [name for name in names if name.endswith(H5_SUFFIXES)]
+    texts = [name for name in names if name.endswith(".json")]
+    others = [name for name in names if not name.endswith((*H5_SUFFIXES, ".json", ".txt", ".md"))]
+    if any(name.endswith(("saved_model.pb", "keras_metadata.pb")) for name in names):
+        raise PruneryError(
+            "file_type_unsupported",
+            "The zip holds a SavedModel, which is a program and not only a model.",
+            hint="Load it with the Keras that made it and save it with model.save('net.keras').",
+        )
+    if len(weights) != 1 or len(texts) > 1 or others:
         raise PruneryError(
             "file_type_mismatch",
-            "The zip is no .keras file, nor one .h5 file with one .json file beside it.",
+            "The zip is no .keras file, nor one .h5 file with its architecture beside it.",
         )
-    return weights[0], texts[0]
+    return Packed(weights[0], texts[0] if texts else None)
 
 
 def parse(text: bytes | str) -> dict[str, Any]:

@@ -142,6 +142,11 @@ def test_a_spent_schedule_is_still_the_schedule_it_was(tmp_path: Path) -> None:
     assert loaded.compiled is not None
     assert loaded.compiled.learning_rate == pytest.approx(0.1)
     assert float(loaded.model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
+    assert loaded.spent_schedule
+    assert any("schedule" in note for note in loaded.notes)
+    model.optimizer.iterations.assign(3)
+    model.save(tmp_path / "early.keras")
+    assert not load(tmp_path / "early.keras").spent_schedule
 
 
 def _rewritten(tmp_path: Path, change: Callable[[dict[str, Any]], None], **more: bytes) -> Path:

@@ -95,6 +95,15 @@ def test_weights_only_with_its_architecture_beside_it_loads(tmp_path: Path) -> N
     assert loaded.compiled is None
 
 
+def test_a_zip_as_teachable_machine_hands_it_out_loads(tmp_path: Path) -> None:
+    path = tmp_path / "converted_keras.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(FILES / "teachable.h5", "keras_model.h5")
+        archive.writestr("labels.txt", "0 cat\n1 dog\n")
+    for found, expected in _answers(load(path).model, "teachable"):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def _edited(tmp_path: Path, name: str, **attributes: object) -> Path:
     """A committed .h5 file with attributes replaced, as an older Keras would have written them."""
     path = tmp_path / f"{name}.h5"

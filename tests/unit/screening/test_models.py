@@ -100,3 +100,13 @@ def test_claiming_to_be_old_opens_no_door(tmp_path: Path) -> None:
 def test_a_pair_of_weights_and_architecture_passes_the_first_look(tmp_path: Path) -> None:
     pair = archive(tmp_path / "a.zip", {"net.h5": HDF5, "net.json": "{}"})
     assert screen_model(pair, "a.zip").format == "h5"
+    machine = archive(tmp_path / "b.zip", {"keras_model.h5": HDF5, "labels.txt": "0 cat"})
+    assert screen_model(machine, "b.zip").format == "h5"
+
+
+def test_a_saved_model_is_told_how_to_come(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", {"m/saved_model.pb": b"x", "m/variables/x": b"y"})
+    with pytest.raises(PruneryError) as caught:
+        screen_model(path, "a.zip")
+    assert caught.value.code == "file_type_unsupported"
+    assert "net.keras" in caught.value.hint

@@ -34,6 +34,22 @@ def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]
     return True
 
 
+# Of the rate that a schedule begins with; below this, nothing is trained any more.
+SPENT = 1e-3
+
+
+def is_spent(model: keras.Model) -> bool:
+    """Tell whether the optimizer's schedule has brought its rate down to almost nothing."""
+    optimizer: Any = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return False
+    steps = int(optimizer.iterations)
+    so_far = [float(schedule(step)) for step in range(0, steps + 1, max(1, steps // 20))]
+    return float(schedule(steps)) < SPENT * max(so_far)
+
+
 def describe(document: dict[str, Any]) -> CompileInfo:
     """Put a compile configuration into words."""
     optimizer = document.get("optimizer")

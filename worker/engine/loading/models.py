@@ -34,7 +34,8 @@ class Loaded:
     """A model as it was uploaded.
 
     `compile_config` is Keras' serialized form, or None where the model came or stays uncompiled;
-    `optimizer_state` says whether the optimizer's slots are the file's.
+    `optimizer_state` says whether the optimizer's slots are the file's, `spent_schedule` whether
+    its learning-rate schedule has come to (almost) nothing.
     """
 
     model: keras.Model
@@ -43,6 +44,7 @@ class Loaded:
     compiled: CompileInfo | None = None
     compile_config: dict[str, Any] | None = None
     optimizer_state: bool = False
+    spent_schedule: bool = False
     keras_version: str | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -72,15 +74,25 @@ def load(path: Path, *, limits: EngineLimits | None = None, initial: bool = Fals
 def _load_archive(path: Path, digest: str, limits: EngineLimits, initial: bool) -> Loaded:
     with archives.open_archive(path, screening.bounds(limits)) as archive:
         if screening.CONFIG not in archive:
-            return _load_pair(archive, digest, limits, initial)
+            return _load_packed(archive, digest, limits, initial)
         described = screening.describe(archive, limits)
         with _extracted(archive, screening.WEIGHTS) as weights_file:
             loaded = _built(described, "keras", digest, limits, initial)
             loaded.optimizer_state = weights.from_keras_file(
                 loaded.model, weights_file, loaded.notes
             )
+            _tell_spent(loaded)
         _load_assets(archive, loaded.model)
     return loaded
+
+
+def _tell_spent(loaded: Loaded) -> None:
+    if compiling.is_spent(loaded.model):
+        loaded.spent_schedule = True
+        loaded.notes.append(
+            "The learning-rate schedule is at its end: going on with it would train nothing, so "
+            "training begins it anew."
+        )
 
 
 def _load_assets(archive: archives.Archive, model: keras.Model) -> None:
@@ -114,13 +126,16 @@ def _load_hdf5(path: Path, digest: str, limits: EngineLimits, initial: bool) -> 
     return _load_legacy(path, texts, digest, limits, initial)
 
 
-def _load_pair(
+def _load_packed(
     archive: archives.Archive, digest: str, limits: EngineLimits, initial: bool
 ) -> Loaded:
-    """A zip of a weights-only .h5 file and the architecture that `model.to_json()` wrote."""
-    weights_name, text_name = screening.pair(archive)
-    text = archive.read(text_name, strict_json.MAX_BYTES).decode("utf-8", errors="replace")
-    with _extracted(archive, weights_name) as weights_file:
+    """A zip of an .h5 file; what `model.to_json()` wrote is in it, or lies beside it."""
+    found = screening.packed(archive)
+    with _extracted(archive, found.weights) as weights_file:
+        if found.architecture is None:
+            return _load_hdf5(weights_file, digest, limits, initial)
+        raw = archive.read(found.architecture, strict_json.MAX_BYTES)
+        text = raw.decode("utf-8", errors="replace")
         return _load_legacy(weights_file, {"model_config": text}, digest, limits, initial)
 
 
@@ -135,6 +150,7 @@ def _load_legacy(
     described = screening.check(document, compile_config, version, limits)
     loaded = _built(described, "h5", digest, limits, initial)
     loaded.optimizer_state = weights.from_hdf5(loaded.model, path, loaded.notes)
+    _tell_spent(loaded)
     return loaded
 
 
