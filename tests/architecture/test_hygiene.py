@@ -30,7 +30,7 @@ def _tracked() -> list[Path]:
         "raise NotImplementedError",
         r"\bunittest\.mock\b|\bMagicMock\b",
         "fakeredis",
-        r"/(?:work|root|home)/\w",
+        r"(?<![\w/.])/(?:work|root|home)/\w",
         r"\bpypi\.org\b|\bfiles\.pythonhosted\b|\bregistry\.npmjs\b|\bdeb\.debian\b",
     ],
 )
