@@ -89,7 +89,7 @@ def rules_apply(recipe: Recipe, request: JobRequest) -> None:
         raise PruneryError(
             error.code, error.detail, hint=error.hint, errors=_below(error.errors)
         ) from None
-    if request.dataset is None and recipe.training.epochs > 0:
+    if request.dataset is None and recipe.training.epochs != 0:
         message = "Training needs a dataset; without one, set recipe.training.epochs to 0."
         raise _refused("request_invalid", "/dataset", message)
 

@@ -16,19 +16,19 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "objective": {"max_metric_drop": 0.02},
         "schedule": {"kind": "one_shot", "rounds": 3, "pruning_fraction": 0.3},
-        "training": {"epochs": 5, "retrain_epochs": 3},
+        "training": {"epochs": "auto", "retrain_epochs": "auto"},
     },
     "balanced": {
         "objective": {"max_metric_drop": 0.01},
         "schedule": {"kind": "iterative", "rounds": 12, "pruning_fraction": 0.2},
-        "training": {"epochs": 20},
+        "training": {"epochs": "auto"},
         "controls": ["fresh_small", "random_units"],
     },
     "smallest": {
         "objective": {"max_metric_drop": 0.03},
         "schedule": {"kind": "iterative", "rounds": 20, "pruning_fraction": 0.15},
         "minimum_kept": 0.05,
-        "training": {"epochs": 20, "distillation": 0.5},
+        "training": {"epochs": "auto", "distillation": 0.5},
         "controls": ["fresh_small", "random_units"],
     },
     # Our reading of the article (engine.md section 4): it states neither epochs nor input scaling.

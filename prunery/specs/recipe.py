@@ -89,9 +89,12 @@ class DataOptions(Wire):
 
 
 class Training(Wire):
-    """How the dense model and every level are trained. `epochs: 0` prunes without training."""
+    """How the dense model and every level are trained. `epochs: 0` prunes without training.
 
-    epochs: Annotated[int, Field(ge=0, le=100_000)] = 10
+    `epochs: "auto"`: enough steps for the data at hand, and early stopping ends it.
+    """
+
+    epochs: Annotated[int, Field(ge=0, le=100_000)] | Literal["auto"] = "auto"
     retrain_epochs: Annotated[int, Field(ge=0, le=100_000)] | Literal["auto"] = "auto"
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["auto"] = "auto"
     optimizer: str = "from model"

@@ -70,10 +70,15 @@ def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
         )
     if recipe.rewind.at and recipe.rewind.to not in ("step", "epoch"):
         yield FieldError(pointer="/rewind/at", message='Goes with rewind.to "step" or "epoch".')
-    if recipe.rewind.to == "epoch" and recipe.rewind.at > recipe.training.epochs:
+    if recipe.rewind.to == "epoch" and _beyond(recipe):
         yield FieldError(
             pointer="/rewind/at", message="Lies beyond the last epoch of the dense training."
         )
+
+
+def _beyond(recipe: Recipe) -> bool:
+    epochs = recipe.training.epochs
+    return epochs != "auto" and recipe.rewind.at > epochs
 
 
 def check_start(recipe: Recipe, *, has_initial_model: bool) -> None:

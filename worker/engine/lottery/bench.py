@@ -59,7 +59,7 @@ class Bench:
 
     @property
     def trains(self) -> bool:
-        return self.recipe.training.epochs > 0
+        return self.recipe.training.epochs != 0
 
     @property
     def judges(self) -> bool:

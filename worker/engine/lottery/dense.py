@@ -17,7 +17,7 @@ from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.early_bird import EarlyBird
 from worker.engine.lottery.judging import figures_of, level_report
 from worker.engine.lottery.levels import LevelRecord, LevelStore
-from worker.engine.lottery.plans import training_plan
+from worker.engine.lottery.plans import epochs_of, training_plan
 from worker.engine.lottery.rewinding import dense_schedule
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.training import Enough, State, capture, restore
@@ -73,7 +73,7 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
     if bench.trains and not bench.trained:
         plan = training_plan(
             bench,
-            epochs=bench.recipe.training.epochs,
+            epochs=epochs_of(bench),
             schedule=dense_schedule(bench),
             seed=bench.seed_for("dense"),
             snapshot_at=_rewind_point(bench),

@@ -13,7 +13,7 @@ from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.levels import LevelRecord, LevelStore
 from worker.engine.lottery.objectives import Limit
-from worker.engine.lottery.plans import retrain_epochs
+from worker.engine.lottery.plans import epochs_of, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, arms
 from worker.engine.lottery.rounds import Round, work_name
 from worker.engine.lottery.trainer import Trainer
@@ -143,7 +143,7 @@ def _plan_work(bench: Bench, plan: list[Arm], level: int, rounds: int, dense: An
     examples = len(bench.dataset.train)
     work = []
     if level == 0 and not bench.trained:
-        work.append(Work("dense", examples * bench.recipe.training.epochs))
+        work.append(Work("dense", examples * epochs_of(bench)))
     epochs = retrain_epochs(bench, dense.epochs if dense else 0)
     for k in range(max(level, 1), rounds + 1):
         cost = max(0.3, (1 - bench.recipe.schedule.pruning_fraction) ** k)

@@ -7,6 +7,8 @@ from typing import Any
 from worker.engine.lottery.bench import Bench
 from worker.engine.training import TrainingPlan, optimizers
 
+MOST_PATIENCE = 20
+
 
 def training_plan(
     bench: Bench, *, epochs: int, schedule: str, seed: int, **changes: Any
@@ -25,7 +27,7 @@ def training_plan(
             "schedule": schedule,
             "recalibrate_batch_norm": schedule == "constant_ema",
             "early_stopping": training.early_stopping and len(bench.dataset.validation) > 0,
-            "patience": max(3, round(epochs / 4)),
+            "patience": min(max(3, round(epochs / 4)), MOST_PATIENCE),
             "class_weight": bench.facts.get("class_weight"),
             "precision": training.precision,
             "loop": bench.loop,
@@ -48,4 +50,11 @@ def retrain_epochs(bench: Bench, dense_epochs: int) -> int:
     asked = bench.recipe.training.retrain_epochs
     if asked != "auto":
         return asked
-    return dense_epochs or bench.recipe.training.epochs
+    return dense_epochs or epochs_of(bench)
+
+
+def epochs_of(bench: Bench) -> int:
+    """Epochs of the dense training, a number once the data are known (`lengths`)."""
+    epochs = bench.recipe.training.epochs
+    assert epochs != "auto"
+    return epochs

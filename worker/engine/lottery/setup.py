@@ -16,14 +16,12 @@ from worker.engine import evaluation, profiling
 from worker.engine.datasets import Dataset, prepare
 from worker.engine.graph import analyse
 from worker.engine.loading import Loaded, load, summarise
-from worker.engine.lottery import losses
+from worker.engine.lottery import lengths, losses
 from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.start import settle_start
 from worker.engine.lottery.unit_cut import check_paths
 from worker.engine.masks import layer_paths
 from worker.engine.reporter import Reporter
-
-MOST_PER_STEP = 32
 
 
 def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
@@ -56,7 +54,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
     if spec.dataset is not None:
         bench.dataset = _dataset(bench)
         _settle_task(bench)
-    elif recipe.training.epochs > 0:
+    elif recipe.training.epochs != 0:
         raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
     settle_start(bench)
     if spec.initial_model is not None:
@@ -81,7 +79,7 @@ def _dataset(bench: Bench) -> Dataset:
     )
     for note in dataset.notes:
         bench.reporter.warn("data", note)
-    if recipe.training.epochs > 0 and not _chooses(bench):
+    if recipe.training.epochs != 0 and not _chooses(bench):
         dataset = dataset.merge_validation_into_train()
         why = "Nothing is chosen by it in this recipe, so all of train is trained on."
         bench.reporter.decide("validation", "none held out", why)
@@ -106,7 +104,7 @@ def _settle_task(bench: Bench) -> None:
     kind: TaskKind = dataset.task
     labelled = dataset.labels != "none" or kind == "autoencoder"
     if not labelled:
-        if recipe.training.epochs > 0 and not _learns_from_dense(recipe):
+        if recipe.training.epochs != 0 and not _learns_from_dense(recipe):
             raise PruneryError(
                 "dataset_mismatch",
                 "The dataset has no labels, so nothing can be trained on it.",
@@ -114,7 +112,7 @@ def _settle_task(bench: Bench) -> None:
                 "training.distillation to 1: it then learns from the dense model.",
             )
         bench.task = Task(kind=kind)
-        bench.batch_size = _batch_size(bench, len(dataset.train))
+        lengths.settle(bench)
         return
     loss, why_loss = losses.settle_loss(
         recipe.training.loss,
@@ -146,28 +144,13 @@ def _settle_task(bench: Bench) -> None:
         why_metric=metric.why,
         classes=dataset.classes,
     )
-    bench.batch_size = _batch_size(bench, len(dataset.train))
+    lengths.settle(bench)
     bench.facts["class_weight"] = _class_weight(bench)
 
 
 def _learns_from_dense(recipe: Recipe) -> bool:
     """Without labels, a trained upload is the only teacher."""
     return recipe.start == "trained" and recipe.training.distillation == 1
-
-
-def _batch_size(bench: Bench, examples: int) -> int:
-    asked = bench.recipe.training.batch_size
-    if asked != "auto":
-        return asked
-    size = MOST_PER_STEP if examples <= 20_000 else 2 * MOST_PER_STEP
-    while size > 8 and examples / size < 20:
-        size //= 2
-    bench.reporter.decide(
-        "training.batch_size",
-        str(size),
-        f"{examples:,} training examples: at least 20 steps an epoch.",
-    )
-    return size
 
 
 def _counts(dataset: Dataset) -> list[int] | None:
