@@ -153,6 +153,7 @@ MIXING: dict[str, tuple[Net, bool]] = {
     "split": (lambda x: (lambda p: p[0] * ops.sigmoid(p[1]))(ops.split(conv(x), 2, -1)), True),
     "glu": (lambda x: ops.glu(conv(x, 12)), True),
     "maxout": (lambda x: ops.max(ops.reshape(conv(x, 12), (-1, 5, 5, 4, 3)), -1), True),
+    "take": (lambda x: ops.take(conv(x), np.array([5, 1, 0, 1, -2]), axis=-1), True),
     "unstack": (lambda x: ops.stack(ops.unstack(conv(x), axis=1), axis=2), True),
     "einsum": (lambda x: ops.einsum("bhwc,bhwd->bhcd", conv(x), conv(x, 5))[..., 0], True),
 }

@@ -12,7 +12,7 @@ from worker.engine.graph.ids import Ids
 from worker.engine.graph.layout import ANY
 
 _FEW = 256
-_MOST = 20_000_000
+_MOST = 5_000_000
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def editors(operation: Any, call: Call, outputs: list[dict[int, Axis]]) -> Edits
         return _split(operation, call)
     if name == "GetItem":
         return _get_item(call)
+    if name == "Take":
+        return _take(operation, call)
     if name == "Slice":
         return _slice(operation, call, outputs[0])
     return _constants(call)
@@ -132,6 +134,32 @@ def _cut_item(item: Any, axis: int | None, x: Flow, cut: Cut) -> Any:
         place = item % len(value)
         return int(np.sum(kept < place))
     return item
+
+
+def _take(operation: Any, call: Call) -> Edits:
+    """ops.take(x, indices) with constant indices: those of what stays, numbered anew."""
+    x = call.first
+    value = None if operation.axis is None else x.at(operation.axis)
+    given = call.argument(1, "indices")
+    if value is None or isinstance(given, Flow):
+        return Edits()
+    old = np.asarray(given, dtype=np.int64) % len(value)
+
+    def edit(args: Any, kwargs: Any, cut: Cut) -> tuple[Any, Any]:
+        kept = cut.keep(value.ids)
+        if len(kept) == len(value):
+            return args, kwargs
+        new = np.searchsorted(kept, old[np.isin(old, kept)])
+        changed: Any = new.tolist()
+        if isinstance(given, np.ndarray):
+            changed = new.astype(given.dtype)
+        elif hasattr(given, "numpy"):
+            changed = keras.ops.convert_to_tensor(new, dtype=given.dtype)
+        if len(args) > 1:
+            return (args[0], changed, *args[2:]), kwargs
+        return args, {**kwargs, "indices": changed}
+
+    return Edits(arguments=edit, follows=(value.ids,))
 
 
 def _slice(operation: Any, call: Call, axes: AxesOf) -> Edits:

@@ -61,20 +61,21 @@ def spectral(tracer: Tracer, wrapper: Any, call: Call) -> list[Axes]:
 
 
 def _merged(tracer: Tracer, wrapper: Any, forward: Flow, backward: Flow) -> list[Axes]:
-    if wrapper.merge_mode is None:
-        return [forward.axes, backward.axes]
     axis = forward.rank - 1
     for flow in (forward, backward):
         for away in flow.without(axis):
             text = f"{tracer.path(wrapper)} joins its directions along another axis."
             tracer.freeze(flow, tracer.why(wrapper, text), away)
     one, other = (tracer.along(f, axis, f.shape[axis] or 0) for f in (forward, backward))
+    # Keras writes one width down for both directions, so a unit goes from both or from neither.
+    tracer.ids.unify(one.ids, other.ids, tracer.tied(wrapper))
+    if wrapper.merge_mode is None:
+        return [forward.axes, backward.axes]
     if not forward.axes and not backward.axes:
         return [{}]
     if wrapper.merge_mode == "concat":
         both = Axis(np.concatenate([one.ids, other.ids]), np.concatenate([one.zero, other.zero]))
         return [{axis: both}]
-    tracer.ids.unify(one.ids, other.ids, tracer.tied(wrapper))
     product = wrapper.merge_mode == "mul"
     return [{axis: Axis(one.ids, one.zero | other.zero if product else one.zero & other.zero)}]
 
