@@ -83,6 +83,28 @@ def test_a_worker_goes_on_where_a_killed_one_stopped(service: Service, tmp_path:
 
 
 @pytest.mark.parametrize("service", ["folder"], indirect=True)
+def test_a_worker_that_slept_through_its_lease_changes_nothing(
+    service: Service, tmp_path: Path
+) -> None:
+    job_id = service.add_job({"levels": 1, "seconds": 2.0})
+    service.context.broker.publish(service.context.database, "job", job_id, "cpu")
+    with worker(service, tmp_path / "sleeper") as sleeper:
+        wait_for(lambda: service.job(job_id).stage == "retraining")
+        sleeper.send_signal(signal.SIGSTOP)  # its engine goes on, unheard
+        with worker(service, tmp_path / "log"):
+            wait_for(lambda: service.job(job_id).attempt == 2)
+            sleeper.send_signal(signal.SIGCONT)
+            wait_for(lambda: service.job(job_id).status == "succeeded")
+        wait_for(lambda: "attempt_void" in (tmp_path / "sleeper").read_text())
+    assert service.job(job_id).metrics == {"attempt": 2}
+    assert service.statuses(job_id) == ["running", "queued", "running", "succeeded"]
+    events = service.events(job_id)
+    assert events[-1].data["is_terminal"]
+    assert [e.data["level"] for e in events if e.type == "level"] == [0, 1]
+    assert {level.attempt for level in service.levels(job_id)} == {2}
+
+
+@pytest.mark.parametrize("service", ["folder"], indirect=True)
 def test_a_check_is_done_by_the_worker_for_checks(service: Service, tmp_path: Path) -> None:
     row_id = service.add_model(status="checking")
     service.context.broker.publish(service.context.database, "model", row_id, "checks")
