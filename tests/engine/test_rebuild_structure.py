@@ -225,3 +225,8 @@ def test_what_does_not_fit_together_is_refused():
     del graph.record.edits[id(model.get_layer("a"))]
     with pytest.raises(PruneryError, match="not_proven"):
         compact(model, graph, {"a": np.array([0, 1])})
+
+
+def test_another_models_graph_is_refused():
+    with pytest.raises(PruneryError, match="internal"):
+        compact(block("one"), analyse(block("two")), {})

@@ -21,6 +21,7 @@ from worker.engine.compaction.optimizer import compile_like
 from worker.engine.compaction.slices import copy_states, copy_weights
 from worker.engine.graph import Cut, Graph, Kept
 from worker.engine.graph.walk import graph_of, nodes_in_order
+from worker.engine.masks import key_of
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
     The given model stays as it is. Weights are sub-tensors bit for bit, in order.
 
     Raises:
-        PruneryError: `not_proven` when the smaller graph does not fit together.
+        PruneryError: `not_proven` when the smaller graph does not fit together, `internal` when
+            the graph is another model's.
     """
+    if key_of(model).keys() != graph.keys.keys():
+        raise PruneryError("internal", "the graph was read from another model")
     keep = graph.keep(kept)
     smaller = _Builder(graph, graph.cut(kept)).model(model)
     rescaled = copy_weights(model, smaller, graph, kept, keep)
