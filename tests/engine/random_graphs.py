@@ -14,7 +14,7 @@ from tests.engine.zoo import randomise
 from worker.engine import masks, profiling
 from worker.engine.compaction import certificate, dead, masked, rebuild
 from worker.engine.compaction.rebuild import Compacted
-from worker.engine.graph import analyse
+from worker.engine.graph import Group, analyse
 
 Outcome = Literal["smaller", "nothing to remove", "refused", "not proven"]
 LIMIT = 1e-9
@@ -26,7 +26,7 @@ def cut_units(draw: st.DrawFn, seed: int, share: float) -> Outcome:
     found = analyse(model)
     rng = np.random.default_rng(seed)
     kept = {
-        name: np.sort(rng.permutation(g.units)[: max(g.minimum, round(share * g.units))])
+        name: np.sort(rng.permutation(g.units)[: _count(g, share * rng.uniform(0.6, 1.4))])
         for name, g in found.groups.items()
     }
     try:
@@ -37,6 +37,11 @@ def cut_units(draw: st.DrawFn, seed: int, share: float) -> Outcome:
         return "refused"
     full = masked.scatter(model, cut.model, cut.keep, rescaled=cut.rescaled)
     return agree(full, cut)
+
+
+def _count(group: Group, share: float) -> int:
+    """How many units stay; every group has a share of its own."""
+    return min(group.units, max(group.minimum, round(share * group.units)))
 
 
 def cut_weights(draw: st.DrawFn, seed: int, density: float) -> Outcome:

@@ -19,11 +19,12 @@ LIMIT = 1e-9
 
 
 def half(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
-    """A random half of the units of every group, at least as many as must stay."""
+    """About a half of the units of every group at random, at least as many as must stay."""
     rng = np.random.default_rng(seed)
     kept = {}
-    for name, group in graph.groups.items():
-        count = max(group.units // 2, group.minimum)
+    for number, (name, group) in enumerate(graph.groups.items()):
+        # Not the same number everywhere: two groups that must agree would not be found out.
+        count = max(group.units // 2 - number % 2, group.minimum)
         kept[name] = np.sort(rng.permutation(group.units)[:count])
     return kept
 
@@ -41,8 +42,8 @@ def examples(model: keras.Model, words: int) -> dict[str, np.ndarray]:
 
 def prove(
     model: keras.Model, kept: dict[str, np.ndarray], graph: Graph, words: int, folder: Path
-) -> keras.Model:
-    """Cut, and check as an outsider would; returns the compact model."""
+) -> tuple[keras.Model, bool]:
+    """Cut, and check as an outsider would; returns the compact model, and if its outputs vary."""
     found = rebuild.compact(model, graph, kept)
     full = masked.scatter(model, found.model, found.keep, rescaled=found.rescaled)
     compact = uploaded(found.model, folder / "model.keras")
@@ -62,11 +63,12 @@ def prove(
     document = certificate.certify(
         full, compact, examples(model, words), keep=found.keep, rescaled=found.rescaled
     )
-    assert document["verdict"] == "exact", document["reason"]
     assert document["local"]["max_rel_diff_native"] < (0.01 if is_half(model) else 1e-4)
     if not found.rescaled:
         assert document["max_abs_diff_float64"] <= LIMIT, document
-    return compact
+    varies = document["output_variation"] > 1e-3
+    assert document["verdict"] == "exact" or not varies, document["reason"]
+    return compact, varies
 
 
 def is_half(model: keras.Model) -> bool:
@@ -81,9 +83,14 @@ def uploaded(model: keras.Model, path: Path) -> keras.Model:
 
 @pytest.mark.parametrize("one", ZOO.values(), ids=ZOO)
 def test_half_of_every_group_goes_and_nothing_changes(one: Topology, tmp_path: Path):
-    model = uploaded(randomise(one.build()), tmp_path / "net.keras")
-    graph = analyse(model)
-    compact = prove(model, half(graph), graph, one.words, tmp_path)
+    for seed in range(8):
+        model = uploaded(randomise(one.build(), seed), tmp_path / "net.keras")
+        graph = analyse(model)
+        compact, varies = prove(model, half(graph, seed), graph, one.words, tmp_path)
+        if varies:  # a handful of ReLUs may all be silent
+            break
+    else:
+        raise AssertionError("the outputs never vary")
     before, after = profiling.parameters(model), profiling.parameters(compact)
     if one.shrinks:
         assert graph.groups

@@ -50,6 +50,13 @@ def bidirectional_summed():
 
 
 @topology()
+def bidirectional_apart():
+    x = inputs = sequence()
+    a, b = layers.Bidirectional(layers.LSTM(6, return_sequences=True), merge_mode=None)(x)
+    return classified(inputs, layers.Concatenate()([layers.LSTM(4)(a), layers.GRU(5)(b)]))
+
+
+@topology()
 def encoder_and_decoder_share_states():
     a, b = sequence(5, 4, name="source"), sequence(6, 3, name="target")
     _, h, c = layers.LSTM(6, return_state=True)(a)

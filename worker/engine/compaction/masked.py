@@ -73,7 +73,7 @@ def masks_of(original: keras.Model, keep: Keep) -> masks.Masks:
     for key, variable in masks.variable_keys(original).items():
         if key in keep and variable.name not in STATISTICS:
             mask = np.zeros(variable.shape, bool)
-            mask[_corner(keep[key], variable.shape)] = True
+            mask[corner(keep[key], variable.shape)] = True
             found[key] = mask
     return found
 
@@ -83,22 +83,22 @@ def _scattered(
 ) -> np.ndarray:
     """The compact values in their places; `variable` still holds those of the original."""
     original, value = masks.values(variable), masks.values(given)
-    corner = _corner(axes, original.shape)
+    place = corner(axes, original.shape)
     if factor is not None:
-        value = _scaled_back(value, original[corner], factor)
+        value = scaled_back(value, original[place], factor)
     full = original if variable.name in STATISTICS else np.zeros_like(original)
-    full[corner] = value
+    full[place] = value
     return full
 
 
-def _scaled_back(value: np.ndarray, original: np.ndarray, factor: float) -> np.ndarray:
+def scaled_back(value: np.ndarray, original: np.ndarray, factor: float) -> np.ndarray:
     """Values before they were rescaled: the original's, bit for bit, where nothing trained them."""
     untouched = (original.astype(np.float64) * factor).astype(value.dtype) == value
     return np.where(untouched, original, (value.astype(np.float64) / factor).astype(value.dtype))
 
 
-def _corner(axes: Mapping[int, Sequence[int] | np.ndarray], shape: Sequence[int]) -> Any:
-    """Index of the kept part: `value[_corner(...)]` has the compact shape."""
+def corner(axes: Mapping[int, Sequence[int] | np.ndarray], shape: Sequence[int]) -> Any:
+    """Index of the kept part: `value[corner(...)]` has the compact shape."""
     if not shape:
         return ()
     return np.ix_(
@@ -123,7 +123,7 @@ def _scatter_slots(
         axes = keep.get(place[1], {})
         if axes and value.shape != shapes[place[1]]:
             continue  # Factored slots (Adafactor) are no slices of their variable's.
-        corner = _corner(axes, value.shape)
-        if value[corner].shape == given.shape:
-            value[corner] = given
+        place_in = corner(axes, value.shape)
+        if value[place_in].shape == given.shape:
+            value[place_in] = given
             slot.assign(value)

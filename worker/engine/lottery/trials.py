@@ -198,7 +198,9 @@ def _laid_out(
     for key, value in weights_of(small).items():
         base = full[key].copy()
         axes = keep.get(key, {})
-        corner = np.ix_(*(np.asarray(axes.get(a, range(n)), int) for a, n in enumerate(base.shape)))
-        base[corner if base.shape else ()] = value / np.asarray(rescaled.get(key, 1), value.dtype)
+        corner = masked.corner(axes, base.shape)
+        if key in rescaled:
+            value = masked.scaled_back(value, base[corner], rescaled[key])
+        base[corner] = value
         result[key] = base
     return result
