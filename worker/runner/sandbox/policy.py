@@ -61,6 +61,16 @@ def code() -> tuple[str, ...]:
     ours = [str(Path(package.__path__[0])) for package in (prunery, worker)]
     interpreter = [sys.prefix, sys.base_prefix, sys.exec_prefix]
     libraries = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    wanted = dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours])
+    wanted = dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours, *_shared_libraries()])
     # A Python whose prefix is the root would open everything.
     return tuple(path for path in wanted if path != "/")
+
+
+def _shared_libraries() -> list[str]:
+    """Folders of the shared libraries in use: not every system keeps libc below /usr or /lib."""
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return []
+    files = {line.partition("/")[2] for line in maps.splitlines() if ".so" in line}
+    return sorted({str(Path("/" + file).parent) for file in files if file})
