@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         dataset = find.write_npz(data, Path(folder, "fashion_mnist.npz"))
         reports = [_run(Path(folder), dataset, seed) for seed in range(arguments.seeds)]
-    table = _table(reports, f"{data.source}, {len(data.x_train):,} training images")
+    table = _table(reports, find.described(data))
     print(table)
     if arguments.markdown:
         arguments.markdown.write_text(table + "\n", encoding="utf-8")

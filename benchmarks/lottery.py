@@ -68,7 +68,7 @@ def main() -> None:
             _run(Path(folder, str(seed)), dataset, seed, arguments)
             for seed in range(arguments.seeds)
         ]
-    source = f"{data.source}, {len(data.x_train):,} training images"
+    source = find.described(data)
     table = "\n\n".join([source, _ladder(runs[0]), _tickets(runs)])
     print(table)
     if arguments.markdown:

@@ -52,6 +52,12 @@ def load_sample() -> FashionMnist:
         )
 
 
+def described(data: FashionMnist) -> str:
+    """What was measured on, without where it lies."""
+    which = "the full Fashion-MNIST" if data.is_full else "the shipped sample of Fashion-MNIST"
+    return f"{which}, {len(data.x_train):,} training images"
+
+
 def find_full() -> Path | None:
     """The first folder that holds all four original files."""
     for folder in _candidates():
