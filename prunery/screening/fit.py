@@ -20,19 +20,22 @@ _NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_c
 
 def match(model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe) -> list[FieldError]:
     """Every finding, as pointers into the body of POST /v1/jobs."""
-    found = list(_layers(model, recipe))
+    return [*_data(model, dataset, recipe), *_layers(model, recipe)]
+
+
+def _data(
+    model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe
+) -> Iterator[FieldError]:
     if dataset is None:
         if recipe.training.epochs:
-            found.append(
-                FieldError(pointer="/dataset", message="Needed unless recipe.training.epochs is 0.")
-            )
-        return found
+            message = "Needed unless recipe.training.epochs is 0."
+            yield FieldError(pointer="/dataset", message=message)
+        return
     arrays = {info.name: info for info in dataset.arrays if info.split in ("train", "all")}
     for tensor in model.inputs:
-        found.extend(_input(tensor, arrays, model, dataset))
+        yield from _input(tensor, arrays, model, dataset)
     if len(model.outputs) == 1:
-        found.extend(_output(model, arrays, dataset, recipe))
-    return found
+        yield from _output(model, arrays, dataset, recipe)
 
 
 def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
@@ -189,4 +192,5 @@ def _mend(found: Shape, wanted: Shape) -> str:
 
 
 def _text(shape: Shape) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"

@@ -17,4 +17,6 @@ def mismatch(array: str, expected: str, found: str, hint: str) -> PruneryError:
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+    """A shape as Python writes it, free sizes as `any`."""
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"

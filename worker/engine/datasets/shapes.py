@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from worker.engine.datasets.refusals import mismatch
+from worker.engine.datasets.refusals import mismatch, shape_text
 
 Shape = tuple[int | None, ...]
 
@@ -22,12 +22,17 @@ def fit(name: str, array: np.ndarray, wanted: Shape) -> tuple[np.ndarray, str | 
     for axis in range(len(wanted)):
         if wanted[axis] == 1 and _equal(found, wanted[:axis] + wanted[axis + 1 :]):
             shaped = array.reshape(*array.shape[: axis + 1], 1, *array.shape[axis + 1 :])
-            return shaped, f"{name!r}: an axis of size 1 was added, {_text(shaped.shape[1:])}."
+            return shaped, f"{name!r}: an axis of size 1 was added, {shape_text(shaped.shape[1:])}."
     for axis in range(len(found)):
         if found[axis] == 1 and _equal(found[:axis] + found[axis + 1 :], wanted):
             shaped = array.reshape(*array.shape[: axis + 1], *array.shape[axis + 2 :])
-            return shaped, f"{name!r}: an axis of size 1 was dropped, {_text(shaped.shape[1:])}."
-    raise mismatch(name, f"examples of shape {_text(wanted)}", _text(found), hint(found, wanted))
+            return (
+                shaped,
+                f"{name!r}: an axis of size 1 was dropped, {shape_text(shaped.shape[1:])}.",
+            )
+    raise mismatch(
+        name, f"examples of shape {shape_text(wanted)}", shape_text(found), hint(found, wanted)
+    )
 
 
 def hint(found: tuple[int, ...], wanted: Shape) -> str:
@@ -60,7 +65,3 @@ def _equal(found: tuple[int, ...], wanted: Shape) -> bool:
     return len(found) == len(wanted) and all(
         want is None or size == want for size, want in zip(found, wanted, strict=True)
     )
-
-
-def _text(shape: Shape) -> str:
-    return "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
