@@ -61,7 +61,11 @@ def code() -> tuple[str, ...]:
     ours = [str(Path(package.__path__[0])) for package in (prunery, worker)]
     interpreter = [sys.prefix, sys.base_prefix, sys.exec_prefix]
     libraries = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    wanted = dict.fromkeys([*SYSTEM, *interpreter, *libraries, *ours, *_shared_libraries()])
+    # A .pth file may bring in the packages of another environment.
+    packages = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    wanted = dict.fromkeys(
+        [*SYSTEM, *interpreter, *libraries, *packages, *ours, *_shared_libraries()]
+    )
     # A Python whose prefix is the root would open everything.
     return tuple(path for path in wanted if path != "/")
 
