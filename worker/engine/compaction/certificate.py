@@ -54,7 +54,8 @@ def certify(
 
     `inputs` are the user's examples by input name, already scaled as the model expects them (empty:
     random inputs alone); `approximate` says that the user allowed inexact removals. With `keep` the
-    models are also compared operation by operation. Of a large network fewer than `examples` are
+    models are also compared operation by operation, unless constants were folded (then a layer and
+    the normalisation behind it agree only together). Of a large network fewer than `examples` are
     looked at.
     """
     plan = probes.plan(masked_model, examples)
@@ -88,7 +89,9 @@ def certify(
         "max_rel_diff_native": native.relative,
         "mean_abs_diff_native": native.mean,
         "output_variation": variation,
-        "local": _local(masked_model, compact_model, keep, _few(given, own, plan), approximate),
+        "local": None
+        if keep is None or folded
+        else _local(masked_model, compact_model, keep, _few(given, own, plan), approximate),
         "same_class": same_class(native, own),
         "inputs": {
             "examples": own,
@@ -180,10 +183,8 @@ def _judge(
 
 def _local(
     first: keras.Model, second: keras.Model, keep: Any, given: list[np.ndarray], approximate: bool
-) -> dict[str, Any] | None:
-    """The largest difference of a single operation; None where `keep` is not known."""
-    if keep is None:
-        return None
+) -> dict[str, Any]:
+    """The largest difference of a single operation."""
     found = local.compare(first, second, keep, given, approximate=approximate)
     return {
         "operations": found.operations,
