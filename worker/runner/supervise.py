@@ -116,12 +116,14 @@ def _write_control(
     writable: tuple[Path, ...],
 ) -> None:
     (workspace.control / "spec.json").write_text(spec.model_dump_json())
+    walls = probe.walls()
     rules = policy.Policy(
         readable=(*policy.code(), str(workspace.control), *map(str, readable)),
         writable=(*map(str, workspace.writable), *map(str, writable)),
         file_bytes=settings.engine_file_bytes,
         memory_bytes=settings.engine_memory_bytes,
-        required=settings.needs_sandbox,
+        landlock=walls.landlock,
+        seccomp=walls.seccomp,
     )
     (workspace.control / "policy.json").write_text(rules.to_json())
 

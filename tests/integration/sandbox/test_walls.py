@@ -55,7 +55,19 @@ def escape(tmp_path: Path) -> dict[str, dict[str, object]]:
 
 
 def test_this_machine_has_every_wall() -> None:
-    assert probe.walls().missing == ()
+    walls = probe.walls()
+    assert (walls.missing, walls.landlock, walls.seccomp) == ((), True, True)
+
+
+def test_a_wall_that_this_python_does_not_start_inside_of_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As where site-packages lie in a place that nobody thought of.
+    monkeypatch.setattr(policy, "code", lambda: policy.SYSTEM)
+    walls = probe.walls.__wrapped__()
+    assert walls.missing == ("landlock: this Python does not start inside it",)
+    assert (walls.landlock, walls.seccomp) == (False, True)
+    assert walls.layers == ("rlimits", "no capabilities", "seccomp")
 
 
 def test_every_way_out_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

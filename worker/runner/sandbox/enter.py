@@ -13,21 +13,20 @@ from pathlib import Path
 from worker.runner.sandbox import landlock, limits, seccomp
 from worker.runner.sandbox.policy import DEVICES, Policy
 
-MISSING = 78  # EX_CONFIG: a wall that is required could not be raised
+MISSING = 78  # EX_CONFIG: a wall could not be raised
 
 
 def enter(policy: Policy) -> None:
-    """Restrict this process for good. Raises: OSError where a required wall is missing."""
+    """Restrict this process for good. Raises: OSError where a wall cannot be raised."""
     limits.apply_limits(policy)
     if sys.platform != "linux":  # a desk: the runner has warned, or refused to start
         return
     limits.be_the_first_to_go()
     limits.drop_capabilities()
     limits.close_to_others()
-    # The runner sees to it that nothing is missing unknowingly: see probe.walls.
-    if policy.required or landlock.version():
+    if policy.landlock:
         landlock.restrict(policy.readable, policy.writable, DEVICES)
-    if policy.required or seccomp.available():
+    if policy.seccomp:
         seccomp.restrict()
 
 

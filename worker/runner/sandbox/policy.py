@@ -23,14 +23,13 @@ SYSTEM = (
     "/sys/devices/system/node",
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-LAYERS = ("landlock", "seccomp", "limits", "capabilities")
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
     """Paths are absolute. Sizes are bytes; None sets no limit.
 
-    required: refuse to run where Landlock or seccomp is missing.
+    landlock, seccomp: which of the two walls to raise; one that cannot be raised ends the child.
     """
 
     readable: tuple[str, ...]
@@ -39,7 +38,8 @@ class Policy:
     memory_bytes: int | None = None
     cpu_seconds: int | None = None
     open_files: int = 1024
-    required: bool = True
+    landlock: bool = True
+    seccomp: bool = True
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
