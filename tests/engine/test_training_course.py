@@ -10,7 +10,7 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.recipe import Training
 from tests.engine.training_nets import Arrays, Scaled, blobs, half_masks, mlp, rich, weights
 from worker.engine.evaluation import choose_metric
-from worker.engine.training import TrainingPlan, capture, recalibrate, train
+from worker.engine.training import Enough, TrainingPlan, capture, recalibrate, train
 from worker.engine.training.optimizers import is_spent, make
 from worker.engine.training.rates import peak_rate, rate_trace
 
@@ -184,6 +184,46 @@ def test_frozen_net_is_told_at_once():
     model.trainable = False
     with pytest.raises(PruneryError, match="no weight that may be trained"):
         train(model, blobs(), None, _plan())
+
+
+def test_no_epochs_leave_the_model_as_it_is():
+    model = mlp()
+    before = weights(model)
+    trained = train(model, blobs(), blobs(seed=1), _plan(epochs=0))
+    assert (trained.steps_run, trained.history, len(trained.rate_trace)) == (0, (), 0)
+    for one, other in zip(before, weights(model), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_a_single_example_is_enough_to_train_on():
+    trained = train(mlp(), blobs(1), None, _plan(epochs=5))
+    assert trained.steps_run == 5
+    assert trained.history[-1].loss < trained.history[0].loss
+
+
+def test_enough_ends_after_the_epoch_and_keeps_the_weights():
+    model = mlp()
+
+    def watch(progress):
+        if progress.epoch == 1:
+            raise Enough("seen enough")
+
+    trained = train(model, blobs(), None, _plan(epochs=9), on_step=watch)
+    assert trained.epochs_run == 2
+    assert trained.stopped_why == "seen enough"
+    straight = mlp()
+    train(straight, blobs(), None, _plan(epochs=2))
+    for one, other in zip(weights(straight), weights(model), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_progress_is_told_in_order_and_ends_at_the_last_step():
+    told = []
+    train(mlp(), blobs(), None, _plan(), on_step=told.append)
+    steps = [progress.step for progress in told]
+    assert steps == sorted(set(steps))
+    assert told[-1].step == told[-1].steps == 15
+    assert {progress.epoch for progress in told} == {0, 1, 2}
 
 
 # -- BatchNorm

@@ -43,8 +43,12 @@ def _equal(one: State, other: State) -> None:
 
 @pytest.mark.parametrize(
     ("plan", "resident"),
-    [(_plan(), None), (_plan(schedule="from model", early_stopping=False), 1000)],
-    ids=["averaged", "streamed"],
+    [
+        (_plan(), None),
+        (_plan(schedule="from model", early_stopping=False), 1000),
+        (_plan(loop="xla"), None),
+    ],
+    ids=["averaged", "streamed", "xla"],
 )
 def test_interrupted_at_random_steps_it_ends_bit_equal(tmp_path, monkeypatch, plan, resident):
     # Calls of few steps: an interruption can then fall anywhere.

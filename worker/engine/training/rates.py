@@ -19,7 +19,10 @@ def rate_trace(plan: TrainingPlan, steps: int) -> np.ndarray:
     """Float32 rates of all `steps` steps of the plan."""
     if plan.rate_trace is not None:
         given = np.asarray(plan.rate_trace, np.float32)[:steps]
-        return np.pad(given, (0, steps - len(given)), mode="edge")
+        # What goes on beyond the trace goes on at its last rate.
+        return np.append(
+            given, np.full(steps - len(given), given[-1] if len(given) else 0.0)
+        ).astype(np.float32)
     if plan.schedule == "from model":
         return own_rates(plan.optimizer, steps)
     peak = peak_rate(plan.optimizer)
