@@ -15,6 +15,7 @@ from prunery.specs.errors import PruneryError
 
 MAX_INTEGER = 2**24
 MAX_LAYERS = 5_000
+MAX_TEXT = 2_000
 
 # Not sizes: a seed may be any number, a vocabulary holds the user's own ids.
 FREE_INTEGERS = frozenset({"seed", "shared_object_id", "vocabulary", "value", "mask_value"})
@@ -135,6 +136,11 @@ def _check_text(item: Found, value: str) -> None:
         raise PruneryError(
             "model_external_reference",
             f"{_where(item)}{item.key!r} is a text, which Keras would read as the path of a file.",
+        )
+    if len(value) > MAX_TEXT:
+        raise PruneryError(
+            "model_config_invalid",
+            f"{_where(item)}{item.key[:80]!r} holds a text of {len(value):,} characters.",
         )
     if item.role == ("activation",) and value not in allowlist.functions("activation"):
         raise PruneryError(

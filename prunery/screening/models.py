@@ -79,6 +79,12 @@ def bounds(limits: EngineLimits) -> archives.Bounds:
 
 def describe(archive: archives.Archive, limits: EngineLimits) -> Description:
     """Read, translate and check the configuration of a .keras archive."""
+    if "model.weights.npz" in archive:
+        raise PruneryError(
+            "model_weights_invalid",
+            "The weights are kept as NumPy arrays, not as HDF5.",
+            hint="Save the model with model.save('net.keras'), without a weights format.",
+        )
     for name in archive.members:
         if name not in (CONFIG, METADATA, WEIGHTS) and not name.startswith("assets/"):
             raise PruneryError(

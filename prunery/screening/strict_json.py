@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from prunery.specs.errors import PruneryError
@@ -26,6 +27,7 @@ def parse(text: bytes | str, *, code: str = "model_config_invalid", what: str = 
             object_pairs_hook=_unique,
             parse_constant=_constant,
             parse_int=_integer,
+            parse_float=_float,
         )
     except _RefusedError as error:
         raise PruneryError(code, f"{what} {error}.") from None
@@ -51,6 +53,13 @@ def _integer(digits: str) -> int:
     if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
         raise _RefusedError("holds an integer beyond 2^53")
     return int(digits)
+
+
+def _float(digits: str) -> float:
+    found = float(digits)
+    if not math.isfinite(found):
+        raise _RefusedError("holds a number beyond the largest there is")
+    return found
 
 
 def _check_depth(document: Any, code: str, what: str) -> None:

@@ -239,6 +239,20 @@ def test_a_model_without_an_input_shape_is_refused(tmp_path: Path) -> None:
     assert "keras.Input" in caught.value.hint
 
 
+def test_weights_of_keras_3_with_their_architecture_beside_them_load(tmp_path: Path) -> None:
+    model = _image()
+    model.save_weights(tmp_path / "net.weights.h5")
+    with zipfile.ZipFile(tmp_path / "pair.zip", "w") as pair:
+        pair.write(tmp_path / "net.weights.h5", "net.weights.h5")
+        pair.writestr("net.json", model.to_json())
+    loaded = load(tmp_path / "pair.zip")
+    for found, expected in zip(loaded.model.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    with pytest.raises(PruneryError) as caught:
+        load(tmp_path / "net.weights.h5")
+    assert caught.value.code == "model_weights_only"
+
+
 def test_a_vocabulary_kept_as_an_asset_is_read(tmp_path: Path) -> None:
     lookup = layers.StringLookup()
     lookup.adapt(["cat", "dog", "cat"])
@@ -289,6 +303,8 @@ def test_a_summary_tells_what_the_model_is(tmp_path: Path) -> None:
     assert summary.has_normalization
     assert summary.has_residuals
     assert summary.output_activation is None
+    _sequence().save(tmp_path / "d.keras")
+    assert summarise(load(tmp_path / "d.keras")).scales_inputs
     _compiled(_several).save(tmp_path / "c.keras")
     summary = summarise(load(tmp_path / "c.keras"))
     assert [tensor.name for tensor in summary.inputs] == ["a", "b"]

@@ -114,6 +114,10 @@ def test_sizes_beyond_reason_are_refused(units: int) -> None:
     assert _code(keras_config(dense(units))) == "model_too_large"
 
 
+def test_an_endless_text_is_refused() -> None:
+    assert _code(keras_config(dense(activation="relu", note="x" * 3_000))) == "model_config_invalid"
+
+
 def test_a_seed_may_be_any_number() -> None:
     seeded = dense(kernel_initializer=layer("GlorotUniform", "keras.initializers", seed=2**31))
     config.check_model(keras_config(seeded))

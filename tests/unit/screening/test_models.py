@@ -55,6 +55,8 @@ def test_an_archive_that_is_no_keras_file_is_refused(tmp_path: Path) -> None:
     extra = {"config.json": config, "model.weights.h5": HDF5, "evil.py": "x"}
     assert _code(archive(tmp_path / "b.keras", extra)) == "archive_invalid"
     assert _code(archive(tmp_path / "c.zip", {"a.txt": "x"})) == "file_type_mismatch"
+    arrays = {"config.json": config, "model.weights.npz": b"pickles"}
+    assert _code(archive(tmp_path / "d.keras", arrays)) == "model_weights_invalid"
 
 
 def test_a_broken_configuration_is_refused(tmp_path: Path) -> None:

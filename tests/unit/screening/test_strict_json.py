@@ -14,6 +14,7 @@ from prunery.specs.errors import PruneryError
         '{"a": 1, "a": 2}',
         '{"a": NaN}',
         '{"a": -Infinity}',
+        '{"a": 1e999}',
         '{"a": 9007199254740993}',
         '{"a": ' + "9" * 5000 + "}",
         "[" * 65 + "]" * 65,

@@ -12,8 +12,12 @@ from worker.engine import masks
 from worker.engine.loading.build import live_operations
 from worker.engine.loading.models import Loaded
 
-# By arithmetic too: old models divide and subtract where newer ones have a layer.
-_SCALING = ("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract")
+# By arithmetic too: old models divide and subtract where newer ones have a layer. What looks its
+# input up (words, categories) takes the numbers as they are, and would be ruined by scaling.
+_SCALING = (
+    *("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract"),
+    *("Embedding", "CategoryEncoding", "Discretization", "IntegerLookup", "Hashing"),
+)
 _NORMALIZATION = (
     "BatchNormalization",
     "LayerNormalization",
@@ -115,7 +119,7 @@ def _activation_of(operation: Any) -> str | None:
 
 
 def scales_inputs(model: keras.Model) -> bool:
-    """Tell whether every input meets a Rescaling or normalising layer before anything else."""
+    """Tell whether every input is rescaled, normalised or looked up before anything else."""
     return all(_is_scaled(model, tensor) for tensor in model.inputs)
 
 

@@ -82,17 +82,20 @@ def _compile_state(model: keras.Model) -> list[object]:
 
 
 def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
-    """Load an .h5 file's weights in the order written; True if optimizer state came too."""
+    """Load an .h5 file's weights; True if the optimizer's state came too.
+
+    Whole models and Keras 2 list layers in order; a `*.weights.h5` of Keras 3 has attributes.
+    """
     with hdf5.open_checked(path) as opened:
-        if "layers" in opened or "_layer_checkpoint_dependencies" in opened:
-            # A Keras 3 `*.weights.h5`, laid out by attributes and not by a list of layers.
+        by_attributes = "layers" in opened or "_layer_checkpoint_dependencies" in opened
+        if not by_attributes:
+            group = opened.get("model_weights", opened)
             with _weights_errors(), _as_notes(notes):
-                model.load_weights(path, objects_to_skip=_compile_state(model))
-            return False
-        group = opened.get("model_weights", opened)
-        with _weights_errors(), _as_notes(notes):
-            legacy_h5_format.load_weights_from_hdf5_group(group, model)
-        return _legacy_optimizer(model, opened)
+                legacy_h5_format.load_weights_from_hdf5_group(group, model)
+            return _legacy_optimizer(model, opened)
+    with _weights_errors(), _as_notes(notes):
+        model.load_weights(path, objects_to_skip=_compile_state(model))
+    return False
 
 
 def _legacy_optimizer(model: keras.Model, opened: Any) -> bool:
