@@ -84,6 +84,7 @@ def _step(
         ema=plan.ema if plan.averages else None,
         teaching=teaching,
         rate_factors=tuple(optimizers.factors(plan.optimizer)),
+        precision=plan.precision,
     )
 
 
@@ -104,6 +105,7 @@ def _key(model: keras.Model, plan: TrainingPlan, *rest: Any) -> str:
         None if scale is None else (scale.multiplier, scale.offset),
         masked,
         repr(teaching),
+        plan.precision,
     ]
     return json.dumps(parts, sort_keys=True, default=repr)
 

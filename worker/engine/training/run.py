@@ -19,7 +19,6 @@ from worker.engine.training.distillation import Teaching, teach
 from worker.engine.training.feed import Feed
 from worker.engine.training.judge import Judge
 from worker.engine.training.plan import Progress, Trained, TrainingPlan
-from worker.engine.training.precision import computed_in
 from worker.engine.training.standing import Standing
 from worker.engine.training.state import State, restore
 from worker.engine.training.step import Layout
@@ -47,33 +46,32 @@ def train(
         second; may raise `Interrupted` (it passes on, after a checkpoint) or `Enough`.
     Raises `training_diverged`, `training_stuck`.
     """
-    with computed_in(model, plan.precision):
-        arrays, layout, teaching = _assemble(model, split, plan, scale, teacher)
-        seed = plan.seed if state is None or state.seed is None else state.seed
-        feed = Feed(
-            arrays,
-            batch=plan.batch_size,
-            seed=seed,
-            shuffle=plan.shuffle,
-            resident_bytes=plan.resident_bytes,
+    arrays, layout, teaching = _assemble(model, split, plan, scale, teacher)
+    seed = plan.seed if state is None or state.seed is None else state.seed
+    feed = Feed(
+        arrays,
+        batch=plan.batch_size,
+        seed=seed,
+        shuffle=plan.shuffle,
+        resident_bytes=plan.resident_bytes,
+    )
+    masked = tuple(sorted(masks or ()))
+    with loops.borrowed(
+        model, plan, layout, feed.batch, scale=scale, masked=masked, teaching=teaching
+    ) as loop:
+        judge = Judge(
+            validation, scale, plan.metric, plan.loss, plan.loss_weights, max(256, feed.batch)
         )
-        masked = tuple(sorted(masks or ()))
-        with loops.borrowed(
-            model, plan, layout, feed.batch, scale=scale, masked=masked, teaching=teaching
-        ) as loop:
-            judge = Judge(
-                validation, scale, plan.metric, plan.loss, plan.loss_weights, max(256, feed.batch)
-            )
-            standing = Standing(loop.step, plan, split, scale, seed)
-            course = Course(loop, feed, judge, plan, standing)
-            course.report, course.checkpoint_to = on_step, checkpoint_to
-            course.checkpoint_seconds = checkpoint_seconds
-            if resume_from is None:
-                course.begin(state, masks or {})
-            else:
-                course.resume(Checkpoint.load(resume_from))
-            course.epochs()
-            trained = course.finish()
+        standing = Standing(loop.step, plan, split, scale, seed)
+        course = Course(loop, feed, judge, plan, standing)
+        course.report, course.checkpoint_to = on_step, checkpoint_to
+        course.checkpoint_seconds = checkpoint_seconds
+        if resume_from is None:
+            course.begin(state, masks or {})
+        else:
+            course.resume(Checkpoint.load(resume_from))
+        course.epochs()
+        trained = course.finish()
     _hand_back(model, plan.optimizer, trained.state)
     return trained
 

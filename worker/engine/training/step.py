@@ -13,6 +13,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 from worker.engine import masks as masks_module
 from worker.engine.calling import Scale, as_labels, functional, pack_inputs, scaled
 from worker.engine.training import distillation
+from worker.engine.training.precision import computed_in
 from worker.engine.training.slots import (
     innermost,
     is_elementwise,
@@ -47,6 +48,7 @@ class Step:
     ema: float | None = None
     teaching: distillation.Teaching | None = None
     rate_factors: tuple[float, ...] = (1.0,)
+    precision: str = "from model"
     masks: dict[str, Any] = field(default_factory=dict)
     averages: list[Any] = field(default_factory=list)
 
@@ -116,7 +118,9 @@ class Step:
         labels = [as_labels(value) for value in tensors[layout.inputs : first_extra]]
         extras = tensors[first_extra:]
         weight = extras[0] if layout.weighted else None
-        outputs = self.model(pack_inputs(self.model, inputs), training=True)
+        # Only while this is traced: whoever else calls the model gets it as it is.
+        with computed_in(self.model, self.precision):
+            outputs = self.model(pack_inputs(self.model, inputs), training=True)
         parts = []
         if self._loss is not None and labels:
             hard = self._loss(keras.tree.pack_sequence_as(outputs, labels), outputs, weight)
