@@ -15,6 +15,7 @@ from tests.acceptance.checker import check
 from tests.engine import jobs
 from worker.engine.compaction import ticket
 from worker.engine.masks import variable_keys
+from worker.engine.training import State
 
 ALL_ROUNDS: dict[str, Any] = {"objective": {}}
 WEIGHTS: dict[str, Any] = {
@@ -248,3 +249,40 @@ def test_a_sensitivity_scan_spares_what_the_metric_needs(tmp_path: Path, granula
     losses = done.report.extra["sensitivity"]["1"]
     assert all(set(depths) == {"0.25", "0.5", "0.75"} for depths in losses.values())
     assert done.report.compact.live_parameters < done.report.dense.live_parameters
+
+
+@pytest.mark.parametrize(
+    ("rewind", "said"),
+    [
+        ({"to": "step", "at": 7}, "early step"),
+        ({"to": "epoch", "at": 2}, "early epoch"),
+        ({"to": "learning_rate"}, "learning rate rewound"),
+        ({"to": "none"}, "fine-tuned"),
+    ],
+)
+@pytest.mark.parametrize("granularity", ["unit", "weight"])
+def test_every_rewind_point_is_where_a_level_starts(
+    tmp_path: Path, rewind: dict[str, Any], said: str, granularity: str
+) -> None:
+    recipe: dict[str, Any] = {
+        "objective": {},
+        "granularity": granularity,
+        "rewind": rewind,
+        "schedule": {"rounds": 1},
+        "training": {"schedule": "from model", "early_stopping": False},
+    }
+    done = jobs.prune(tmp_path, recipe)
+    level = done.report.levels[1]
+    assert level.arm is not None
+    assert said in level.arm
+    _, rewound = ticket.load(done.out / "ticket.npz")
+    folder = tmp_path / "levels" / "0"
+    file = "snapshot.npz" if "at" in rewind else "trained.npz"
+    start = State.load(folder / file)
+    mask, _ = ticket.load(done.out / "ticket.npz")
+    for key, value in rewound.items():
+        assert (value[mask[key]] == start.weights[key][mask[key]]).all()
+    if "at" in rewind:
+        steps = 15  # 240 examples in batches of 16; nothing is held out, since nothing is chosen
+        assert start.step == rewind["at"] * (1 if rewind["to"] == "step" else steps)
+        assert start.optimizer, "slots are part of the state that a rewind brings back"

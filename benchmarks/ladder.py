@@ -1,0 +1,101 @@
+"""A whole ladder of eight unit levels against one default `model.fit` of the dense net.
+
+    python -m benchmarks.ladder [--epochs 10] [--repeats 3]
+
+Both train the article's net on Fashion-MNIST for as many epochs: `fit` the dense net once, the
+ladder eight compacted levels of it, one after another, compile time, cuts and files included. The
+article promises "both faster training and a faster model"; this measures the first half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from examples import article_model
+from examples.fashion_mnist import find
+from prunery.specs.job import EngineSpec
+from prunery.specs.presets import resolve
+from worker.engine.lottery.ladder import climb
+from worker.engine.lottery.levels import LevelStore
+from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.trainer import Trainer
+from worker.engine.reporter import Reporter
+
+LEVELS = 8
+
+
+def main() -> None:
+    """Run both in turn and print the medians and the ratio pair by pair."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    data = find.load()
+    print(find.described(data), flush=True)
+    pairs = []
+    for _ in range(arguments.repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            ladder = _ladder(Path(folder), data, arguments.epochs)
+        fit = _fit(data, arguments.epochs)
+        pairs.append((ladder, fit))
+        print(f"ladder of {LEVELS} levels {ladder:.1f} s, fit once {fit:.1f} s", flush=True)
+    ratio = statistics.median(fit / ladder for ladder, fit in pairs)
+    print(f"median: one default fit takes {ratio:.2f} times as long as the whole ladder")
+
+
+def _fit(data: find.FashionMnist, epochs: int) -> float:
+    keras.utils.clear_session()
+    model = article_model.build(0)
+    images = data.x_train.astype(np.float32) / 255
+    began = time.perf_counter()
+    model.fit(images, data.y_train, epochs=epochs, batch_size=32, verbose=0)
+    return time.perf_counter() - began
+
+
+def _ladder(folder: Path, data: find.FashionMnist, epochs: int) -> float:
+    """Seconds of levels 1 to 8; the dense training, which `fit` stands for, is not counted."""
+    keras.utils.clear_session()
+    article_model.build(0).save(folder / "article.keras")
+    dataset = find.write_npz(data, folder / "data.npz")
+    recipe = {
+        "preset": "article",
+        "objective": {},
+        "controls": [],
+        "criterion": {"name": "magnitude", "over": "in_out"},
+        "schedule": {"kind": "iterative", "rounds": LEVELS, "pruning_fraction": 0.2},
+        "training": {"epochs": epochs, "retrain_epochs": epochs},
+    }
+    spec = EngineSpec(
+        kind="prune",
+        model=folder / "article.keras",
+        dataset=dataset,
+        recipe=resolve(recipe),
+        work_dir=folder / "work",
+        levels_dir=folder / "levels",
+        out_dir=folder / "out",
+    )
+    spec.work_dir.mkdir()
+    times: dict[int, float] = {}
+
+    def note(event: object) -> None:
+        level = getattr(event, "level", None)
+        if getattr(event, "type", None) == "level" and isinstance(level, int):
+            times[level] = time.perf_counter()
+
+    bench = set_up(spec, Reporter(note))
+    climb(bench, Trainer(bench), LevelStore(folder / "levels", "benchmark"))
+    return times[LEVELS] - times[0]
+
+
+if __name__ == "__main__":
+    main()
