@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -178,6 +179,9 @@ def _environment(workspace: Workspace, settings: Settings) -> dict[str, str]:
     return environment
 
 
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
 class _NonsenseError(Exception):
     """The engine wrote what is no event."""
 
@@ -197,7 +201,8 @@ def _lines(reader: int) -> Iterator[bytes]:
 
 def _read(line: bytes) -> Event:
     try:
-        event = parse(line)
+        # Postgres stores every text but one with this character.
+        event = parse(_NUL.sub(rb"\1", line))
     except ValidationError as error:
         raise _NonsenseError(f"{error.error_count()} errors in an event") from error
     shares = [value for value in vars(event).values() if isinstance(value, float)]
