@@ -47,8 +47,6 @@ def deliver(context: Context, claim: Claim, workspace: Workspace, done: DoneEven
             outcome.succeed(session, claim, context.settings, files, metrics, chosen)
 
     patiently(save)
-    if claim.job.checkpoint is not None:
-        context.storage.delete_prefix(claim.job.checkpoint["prefix"])
 
 
 def _report(context: Context, files: Files) -> Report | None:

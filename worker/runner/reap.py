@@ -60,6 +60,7 @@ def sweep(context: Context) -> None:
     """Look once at files that may go."""
     _guarded(retention.expire_jobs, context)
     _guarded(retention.expire_uploads, context)
+    _guarded(retention.forget_checkpoints, context)
     _guarded(lambda c: remove_abandoned(c.settings.work_dir / "jobs"), context)
     _guarded(lambda c: caches.trim(c.settings), context)
 

@@ -27,6 +27,17 @@ def expire_jobs(context: Context) -> None:
             session.execute(mark)
 
 
+def forget_checkpoints(context: Context) -> None:
+    """Delete the checkpoints of jobs that are over: nobody goes on from them."""
+    over = (JobTable.checkpoint.is_not(None), JobTable.status.in_(TERMINAL))
+    with context.database.reading() as session:
+        job_ids = list(session.scalars(select(JobTable.id).where(*over).limit(AT_A_TIME)))
+    for job_id in job_ids:
+        context.storage.delete_prefix(f"jobs/{job_id}/checkpoint")
+        with context.database.session() as session:
+            session.execute(update(JobTable).where(JobTable.id == job_id).values(checkpoint=None))
+
+
 def expire_uploads(context: Context) -> None:
     """Delete uploads past their time that no unfinished job needs."""
     tables: tuple[type[ModelTable | DatasetTable], ...] = (ModelTable, DatasetTable)

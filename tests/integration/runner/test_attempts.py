@@ -20,6 +20,7 @@ from prunery.specs.job import Status
 from tests.services.processes import commands, wait_for
 from tests.stand_in.service import Service
 from worker.runner.jobs import run_job
+from worker.runner.reap import sweep
 
 
 @contextmanager
@@ -154,6 +155,8 @@ def test_pause_keeps_a_checkpoint_and_resume_gets_it(service: Service) -> None:
     service.change_job(job_id, status=Status.QUEUED, queued_at=clock.now())
     run_job(service.context, job_id)
     assert service.job(job_id).status == "succeeded"
+    sweep(service.context)
+    assert service.job(job_id).checkpoint is None
     assert service.context.storage.size(job.checkpoint["files"]["state.json"]["key"]) is None
 
 
