@@ -67,5 +67,31 @@ def check(found: Mapping[str, arrays.Header]) -> None:
                 "dataset_invalid",
                 f"{first[:80]!r} has {length:,} examples, {name[:80]!r} has {header.shape[0]:,}.",
             )
-        if header.data_bytes == 0 and split in ("all", "train"):
+        if header.data_bytes == 0:
             raise PruneryError("dataset_invalid", f"{name[:80]!r} is empty.")
+        if header.kind == "U" and header.shape[1:] not in ((), (1,)):
+            raise PruneryError(
+                "dataset_dtype_unsupported",
+                f"{name[:80]!r} holds several texts for each example.",
+                hint="Texts can be labels, one for each example; anything else must be numbers.",
+            )
+    _check_splits(found)
+
+
+def _check_splits(found: Mapping[str, arrays.Header]) -> None:
+    """The arrays of one name are alike in every split."""
+    alike: dict[str, tuple[str, arrays.Header]] = {}
+    roles: dict[tuple[str, str], str] = {}
+    for name, header in found.items():
+        same = roles.setdefault(base_and_split(name), name)
+        if same != name:
+            raise PruneryError(
+                "dataset_invalid", f"{same[:80]!r} and {name[:80]!r} are names for the same array."
+            )
+        first, other = alike.setdefault(base_and_split(name)[0], (name, header))
+        if header.shape[1:] != other.shape[1:] or (header.kind == "U") != (other.kind == "U"):
+            raise PruneryError(
+                "dataset_invalid",
+                f"{first[:80]!r} has examples of shape {other.shape[1:]}, {name[:80]!r} of "
+                f"{header.shape[1:]}, or one holds texts and the other numbers.",
+            )

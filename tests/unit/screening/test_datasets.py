@@ -66,6 +66,24 @@ def test_lengths_must_agree(tmp_path: Path) -> None:
     assert _code(_npz(tmp_path / "e.npz", x=np.zeros((0, 2)), y=np.zeros(0))) == "dataset_invalid"
 
 
+def test_splits_must_be_alike_but_for_their_length(tmp_path: Path) -> None:
+    x, y = np.zeros((4, 2)), np.arange(4)
+    for index, (name, bad) in enumerate(
+        [("x", np.zeros((4, 3))), ("y", y[:, None]), ("y", np.array(list("abcd")))]
+    ):
+        arrays = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, f"{name}_test": bad}
+        assert _code(_npz(tmp_path / f"{index}.npz", **arrays)) == "dataset_invalid"
+    twice = {"x_train": x, "train_x": x, "y_train": y}
+    assert _code(_npz(tmp_path / "t.npz", **twice)) == "dataset_invalid"
+    empty = {"x_train": x, "y_train": y, "x_val": x[:0], "y_val": y[:0]}
+    assert _code(_npz(tmp_path / "e.npz", **empty)) == "dataset_invalid"
+
+
+def test_several_texts_an_example_are_refused(tmp_path: Path) -> None:
+    bad = _npz(tmp_path / "a.npz", x=np.zeros((4, 2)), y=np.full((4, 2), "a"))
+    assert _code(bad) == "dataset_dtype_unsupported"
+
+
 def test_splits_may_differ_in_length(tmp_path: Path) -> None:
     good = _npz(
         tmp_path / "a.npz",
