@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -27,7 +28,9 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
 
 
 @contextlib.contextmanager
-def worker(service: Service, log: Path, queue: str = "cpu") -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    service: Service, log: Path, queue: str = "cpu", *, surprises: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process; ended politely at the end, and its log is free of surprises."""
     settings = service.context.settings
     given = {
@@ -48,7 +51,7 @@ def worker(service: Service, log: Path, queue: str = "cpu") -> Iterator[subproce
     finally:
         process.terminate()
         process.wait(20)
-    assert "Traceback" not in log.read_text()
+    assert ("Traceback" in log.read_text()) == surprises
 
 
 def test_jobs_run_in_order_and_sigterm_gives_the_running_one_back(
@@ -80,6 +83,36 @@ def test_a_worker_goes_on_where_a_killed_one_stopped(service: Service, tmp_path:
     assert service.levels(job_id)[0].attempt == 1
     assert service.job(job_id).attempt == 2
     assert service.statuses(job_id) == ["running", "queued", "running", "succeeded"]
+
+
+class Canary:
+    """Makes a file when somebody unpickles it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return (open, (str(self.file), "w"))
+
+
+@pytest.mark.parametrize("service", ["redis"], indirect=True)
+def test_a_pickled_message_is_refused_and_runs_nothing(service: Service, tmp_path: Path) -> None:
+    canary = tmp_path / "ran"
+    body = pickle.dumps(((Canary(canary),), {}, {}))
+    with service.context.broker.celery.connection_for_write() as connection:
+        connection.Producer().publish(
+            body,
+            routing_key="cpu",
+            content_type="application/x-python-serialize",
+            content_encoding="binary",
+            headers={"task": "prunery.run_job", "id": "1", "lang": "py", "argsrepr": "()"},
+        )
+    job_id = service.add_job({"levels": 0})
+    service.context.broker.publish(service.context.database, "job", job_id, "cpu")
+    with worker(service, tmp_path / "log", surprises=True):
+        wait_for(lambda: service.job(job_id).status == "succeeded")
+    assert "ContentDisallowed" in (tmp_path / "log").read_text()
+    assert not canary.exists()
 
 
 @pytest.mark.parametrize("service", ["folder"], indirect=True)
