@@ -11,6 +11,7 @@ fit             `model.fit` as it comes
 fit, 50 steps   `model.fit` with steps_per_execution=50
 fit, callback   `model.fit` with a callback that masks after every batch by get_weights/set_weights
 bound           only the matrix products of a training step, in the same compiled loop (MLP only)
+bound, update   the same, and the optimizer's update
 """
 
 from __future__ import annotations
@@ -101,7 +102,11 @@ def fit(net: str, optimizer: str, x: np.ndarray, y: np.ndarray, **how: Any) -> C
     model.compile(OPTIMIZERS[optimizer](), LOSS, **how)
     # As people do: scaled once, beforehand, in float32.
     ready = x.astype(np.float32) / 255
-    return lambda: model.fit(ready, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
+
+    def epoch() -> None:
+        model.fit(ready, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
+
+    return epoch
 
 
 class _MaskCallback(keras.callbacks.Callback):
@@ -119,33 +124,45 @@ class _MaskCallback(keras.callbacks.Callback):
         self.model.set_weights([w * m for w, m in zip(weights, self._masks, strict=True)])
 
 
-def bound(x: np.ndarray) -> Contestant:
-    """The eight products of a step of the MLP: forward, by weight, by input."""
+def bound(x: np.ndarray, optimizer: Any = None) -> Contestant:
+    """The eight products of a step of the MLP: forward, by weight, by input.
+
+    With an optimizer its update follows, on what the products gave.
+    """
     data = tf.constant(x.reshape(len(x), -1).astype(np.float32) / 255)
     sizes = [(784, 300), (300, 150), (150, 10)]
-    weights = [tf.random.stateless_normal(size, [1, 2]) * 0.05 for size in sizes]
+    weights = [keras.Variable(tf.random.stateless_normal(size, [1, 2]) * 0.05) for size in sizes]
     steps = len(x) // BATCH
+    if optimizer is not None:
+        optimizer.build(weights)
 
     @tf.function(jit_compile=True)
     def products(data: Any, steps: Any) -> Any:
         def body(index: Any, *_: Any) -> Any:
-            batch = tf.slice(data, [index * BATCH, 0], [BATCH, 784])
-            first = tf.matmul(batch, weights[0])
-            second = tf.matmul(first, weights[1])
-            third = tf.matmul(second, weights[2])
-            by_second = tf.matmul(third, weights[2], transpose_b=True)
-            by_first = tf.matmul(by_second, weights[1], transpose_b=True)
-            return (
-                index + 1,
+            batch = tf.gather(data, index * BATCH + tf.range(BATCH))
+            first = tf.matmul(batch, weights[0].value)
+            second = tf.matmul(first, weights[1].value)
+            third = tf.matmul(second, weights[2].value)
+            by_second = tf.matmul(third, weights[2].value, transpose_b=True)
+            by_first = tf.matmul(by_second, weights[1].value, transpose_b=True)
+            by_weight = [
                 tf.matmul(batch, by_first, transpose_a=True),
                 tf.matmul(first, by_second, transpose_a=True),
                 tf.matmul(second, third, transpose_a=True),
-            )
+            ]
+            if optimizer is not None:
+                # Nothing is learned here: numbers must stay numbers.
+                optimizer.apply([gradient * 1e-9 for gradient in by_weight], weights)
+            return index + 1, *by_weight
 
         start = [tf.constant(0), *(tf.zeros(size) for size in sizes)]
         return tf.while_loop(lambda index, *_: index < steps, body, start)[1:]
 
-    return lambda: [part.numpy() for part in products(data, tf.constant(steps))] and None
+    def epoch() -> None:
+        for part in products(data, tf.constant(steps)):
+            part.numpy()
+
+    return epoch
 
 
 def race(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
@@ -175,6 +192,7 @@ def run(net: str, optimizer: str, count: int, rounds: int) -> dict[str, Any]:
     }
     if net == "mlp":
         contestants["bound"] = bound(x)
+        contestants["bound, update"] = bound(x, OPTIMIZERS[optimizer]())
     seconds = race(contestants, rounds)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     ratios = {
