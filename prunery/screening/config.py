@@ -26,6 +26,17 @@ FUNCTION_PLACES = {
     "weighted_metrics": ("metric", "loss"),
     "fn": ("metric", "loss"),
 }
+_HUB = (
+    "Save keras.Model(backbone.inputs, backbone.outputs) instead: it is the same network made of "
+    "built-in layers, where the backbone has no others."
+)
+HINTS = {
+    "Lambda": "Replace it by a built-in layer, such as Rescaling, or by keras.ops.",
+    "TFOpLambda": "Load it with the Keras that wrote it and put layers in place of tf functions.",
+    "keras_hub": _HUB,
+    "keras_nlp": _HUB,
+    "keras_cv": _HUB,
+}
 NAMED_KINDS = frozenset({"layer", "model", "operation"})
 
 
@@ -200,10 +211,13 @@ def _refuse(item: Found, name: str, module: Any) -> None:
         raise PruneryError(
             "model_unsafe_object",
             f"{_where(item)}{name[:80]!r} could run code that the file brings along.",
+            hint=HINTS.get(name),
         )
     home = f" of {module[:80]!r}" if isinstance(module, str) else ""
     raise PruneryError(
-        "model_custom_object", f"{_where(item)}{name[:80]!r}{home} is not a class of Keras."
+        "model_custom_object",
+        f"{_where(item)}{name[:80]!r}{home} is not a class of Keras.",
+        hint=HINTS.get(str(module).split(".")[0], HINTS.get(name)),
     )
 
 

@@ -98,6 +98,13 @@ def test_a_custom_class_is_named_and_refused(bad: dict[str, Any]) -> None:
     assert _code(keras_config(bad)) == "model_custom_object"
 
 
+def test_a_hub_backbone_is_told_how_to_come() -> None:
+    bad = layer("ResNetBackbone", "keras_hub.src.models.resnet", name="x")
+    with pytest.raises(PruneryError) as caught:
+        config.check_model(bad)
+    assert "backbone.inputs" in caught.value.hint
+
+
 def test_a_vocabulary_in_a_file_is_refused() -> None:
     bad = layer("StringLookup", name="x", vocabulary="/etc/passwd")
     assert _code(keras_config(bad)) == "model_external_reference"
