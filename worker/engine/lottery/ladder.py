@@ -8,11 +8,10 @@ from typing import Any
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent
 from worker.engine import stopping
-from worker.engine.lottery import distilling, objectives
+from worker.engine.lottery import distilling, limits, objectives
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.levels import LevelRecord, LevelStore
-from worker.engine.lottery.objectives import Limit
 from worker.engine.lottery.plans import epochs_of, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, arms
 from worker.engine.lottery.rounds import Round, work_name
@@ -41,7 +40,7 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
     dense = dense_level(bench, trainer, store)
     ladder = Ladder(dense, [dense.record])
     _tell(bench, store, dense.record)
-    _set_limit(bench, dense)
+    limits.settle(bench, dense.record.figures.metric)
     if not bench.graph.groups and bench.recipe.granularity == "unit":
         return ladder
     turn = Round(bench, trainer, store, dense)
@@ -76,7 +75,7 @@ def finished(bench: Bench, trainer: Trainer, store: LevelStore, level: int) -> L
         raise PruneryError("not_found", f"The job has no level {level}.")
     dense = dense_level(bench, trainer, store)
     bench.facts["levels"] = len(records) - 1
-    _set_limit(bench, dense)
+    limits.settle(bench, dense.record.figures.metric)
     return Ladder(dense, records, level)
 
 
@@ -87,18 +86,6 @@ def _rounds(bench: Bench) -> int:
     if recipe.granularity == "n:m":
         return levels_of_n_m(bench)
     return recipe.schedule.rounds
-
-
-def _set_limit(bench: Bench, dense: Dense) -> None:
-    metric, value = bench.metric, dense.record.figures.metric
-    allowed = bench.recipe.objective.max_metric_drop
-    if allowed is not None and metric is None:
-        why = "There are no labels to judge by: the limit was not applied, every round was done."
-        bench.reporter.warn("limit_not_judged", why)
-    if metric is None or value is None or allowed is None:
-        bench.facts["limit"] = Limit(value or 0.0, None, True, False)
-        return
-    bench.facts["limit"] = Limit(value, allowed, metric.higher_is_better, not metric.is_bounded)
 
 
 def _known(bench: Bench, ladder: Ladder) -> bool:

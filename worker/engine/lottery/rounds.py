@@ -13,7 +13,7 @@ from prunery.specs.report import Level
 from worker.engine import masks as masks_module
 from worker.engine import saving
 from worker.engine.compaction import rebuild, ticket
-from worker.engine.lottery import sizes, trials, unit_cut, weight_cut
+from worker.engine.lottery import limits, sizes, trials, unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.judging import figures_of, level_report, metric_value
@@ -153,7 +153,7 @@ class Round:
         model = trial.compacted.model
         judged = level_report(bench, model, draft, seconds=time.monotonic() - began)
         value = judged.metric.value if judged.metric else None
-        within = bench.facts["limit"].holds(value) if "limit" in bench.facts else True
+        within = limits.holds(bench, model, value)
         judged = judged.model_copy(update={"within_limit": within})
 
         def fill(folder: Path) -> None:
