@@ -182,5 +182,7 @@ def dataset_options(pairs: Pairs) -> DatasetOptions:
         return DatasetOptions.model_validate(values)
     except ValidationError as error:
         raise PruneryError(
-            "request_invalid", "The dataset's options are not valid.", errors=field_errors(error)
+            "request_invalid",
+            "The dataset's options are not valid.",
+            errors=field_errors(error, values),
         ) from None

@@ -102,7 +102,7 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
         raise PruneryError(
             "recipe_invalid",
             "The recipe has fields that are not valid.",
-            errors=field_errors(error),
+            errors=field_errors(error, merged),
         ) from None
     from prunery.specs.rules import check  # the rules speak of whole recipes: they come last
 
@@ -122,15 +122,31 @@ def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[
     return {**merged, **implied}
 
 
-def field_errors(error: ValidationError, prefix: str = "") -> tuple[FieldError, ...]:
-    """Pydantic's findings as JSON pointers with words."""
+def field_errors(error: ValidationError, given: Any) -> tuple[FieldError, ...]:
+    """Pydantic's findings as JSON pointers into `given`, with words; one entry a field.
+
+    Where a field may be one of several types, Pydantic names each of them behind the field.
+    """
+    found: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False):
+        place = _place(item["loc"], given, is_missing=item["type"] == "missing")
+        found.setdefault("".join(f"/{_escape(part)}" for part in place), []).append(item["msg"])
     return tuple(
-        FieldError(
-            pointer=prefix + "".join(f"/{_escape(part)}" for part in item["loc"]),
-            message=item["msg"],
-        )
-        for item in error.errors(include_url=False)
+        FieldError(pointer=pointer, message="; or: ".join(dict.fromkeys(messages)))
+        for pointer, messages in found.items()
     )
+
+
+def _place(location: tuple[int | str, ...], given: Any, *, is_missing: bool) -> list[int | str]:
+    """The parts of `location` that lead somewhere in what was given."""
+    place: list[int | str] = []
+    for part in location:
+        try:
+            given = given[part]
+        except (TypeError, KeyError, IndexError):
+            continue
+        place.append(part)
+    return [*place, location[-1]] if is_missing else place
 
 
 def _escape(part: object) -> str:

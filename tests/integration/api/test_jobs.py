@@ -17,6 +17,7 @@ from tests.integration.api.conftest import client_of
 from tests.integration.api.worker import DATA, Worker
 
 Pair = dict[str, str]
+SHARE = {"layer_fractions": {"a/b": 2}}
 NO_PAST = {"start": "trained", "rewind": {"to": "initial"}}
 
 
@@ -39,13 +40,13 @@ def start(api: TestClient, pair: Pair, **fields: Any) -> dict[str, Any]:
 
 
 def test_job_is_queued_with_its_whole_recipe(api: TestClient, pair: Pair, tmp_path: Any) -> None:
-    recipe = {"preset": "quick", "training": {"epochs": 2}}
+    recipe = {"preset": "article", "training": {"epochs": 2}}
     job = start(api, pair, name="my net", recipe=recipe)
     assert (job["status"], job["is_terminal"], job["queue_position"]) == ("queued", False, 1)
     assert job["name"] == "my net"
-    assert job["recipe"]["preset"] == "quick"
+    assert job["recipe"]["preset"] == "article"
     assert job["recipe"]["training"]["epochs"] == 2
-    assert job["recipe"]["training"]["retrain_epochs"] == 3
+    assert job["recipe"]["training"]["retrain_epochs"] == 10
     assert list((tmp_path / "broker" / "messages").glob("*.cpu.msg"))
     assert api.get(f"/v1/jobs/{job['id']}").json() == job
     assert start(api, pair)["queue_position"] == 2
@@ -55,6 +56,8 @@ def test_job_is_queued_with_its_whole_recipe(api: TestClient, pair: Pair, tmp_pa
     ("fields", "code", "pointer"),
     [
         ({"recipe": {"training": {"epochs": "many"}}}, "recipe_invalid", "/recipe/training/epochs"),
+        ({"recipe": SHARE}, "recipe_invalid", "/recipe/layer_fractions/a~1b"),
+        ({"recipe": {"protect": [1]}}, "recipe_invalid", "/recipe/protect/0"),
         ({"recipe": {"trainning": {}}}, "recipe_invalid", "/recipe/trainning"),
         ({"recipe": {"preset": "huge"}}, "preset_unknown", None),
         ({"recipe": {"exports": ["onnx"]}}, "not_available_yet", "/recipe/exports/0"),
