@@ -192,7 +192,7 @@ def _check_function(item: Found, value: dict[str, Any]) -> None:
     name, module = value["config"], value.get("module")
     known = isinstance(name, str) and any(name in allowlist.functions(place) for place in item.role)
     homes = ("builtins", "keras.activations", "keras.losses", "keras.metrics")
-    if known and module in homes and value.get("registered_name") in (None, name):
+    if known and module in homes and value.get("registered_name") in (None, "function", name):
         return
     if item.role and isinstance(name, str) and module in (None, "builtins"):
         raise PruneryError(

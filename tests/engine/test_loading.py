@@ -106,6 +106,33 @@ def test_a_saved_model_comes_back_whole(
     assert loaded.format == ending
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize(
+    ("loss", "metrics"),
+    [
+        (keras.losses.mean_squared_error, [keras.metrics.mean_absolute_error]),
+        (keras.losses.LogCosh(), [keras.metrics.R2Score()]),
+        ([keras.losses.BinaryCrossentropy(label_smoothing=0.1)], [["mae"]]),
+        ("mse", [keras.metrics.MeanMetricWrapper(keras.metrics.binary_accuracy)]),
+    ],
+)
+def test_losses_and_metrics_in_every_spelling_survive(
+    tmp_path: Path, ending: str, loss: Any, metrics: Any
+) -> None:
+    model = _mlp()
+    model.compile("sgd", loss=loss, metrics=metrics)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(tmp_path / f"net.{ending}")
+    loaded = load(tmp_path / f"net.{ending}")
+    assert loaded.notes == []
+    assert loaded.compiled is not None
+    x, y = np.ones((4, 4)), np.ones((4, 3))
+    assert loaded.model.evaluate(x, y, verbose=0)[0] == pytest.approx(
+        model.evaluate(x, y, verbose=0)[0]
+    )
+
+
 def test_names_that_tensorflow_refuses_are_trained_under_an_alias(tmp_path: Path) -> None:
     model = _compiled(_unusual_names)
     model.save(tmp_path / "net.keras")

@@ -182,6 +182,8 @@ COMPILE = {
 
 def test_an_ordinary_compile_configuration_passes() -> None:
     config.check_compile(COMPILE)
+    written = _call("builtins", "mean_absolute_error", registered_name="function")
+    config.check_compile({**COMPILE, "loss": written, "metrics": [written]})
 
 
 @pytest.mark.parametrize(
