@@ -65,11 +65,10 @@ class Ids:
         for a, b in pairs.tolist():
             self._union(self._root(a), self._root(b), reason)
 
-    def unify_all(self, ids: np.ndarray, reason: Reason) -> None:
-        """Make all of `ids` share one fate."""
-        roots = np.unique(self.find(ids))
-        if len(roots) > 1:
-            self.unify(roots[1:], np.full(len(roots) - 1, roots[0]), reason)
+    def unify_rows(self, matrix: np.ndarray, reason: Reason) -> None:
+        """Make all of each row share one fate."""
+        rest = matrix[:, 1:]
+        self.unify(np.broadcast_to(matrix[:, :1], rest.shape), rest, reason)
 
     def freeze(self, ids: np.ndarray, reason: Reason) -> None:
         """Never remove any of `ids`; the first reason given to a class stays."""

@@ -78,13 +78,11 @@ def _grouped(tracer: Tracer, layer: Any, value: Axis, out: np.ndarray, groups: i
     frozen = bool(tracer.ids.is_frozen(value.ids).any())
     if min(rows.shape[1], columns.shape[1]) > 1 or frozen:
         for matrix in (rows, columns):
-            for other in matrix[1:]:
-                tracer.ids.unify(matrix[0], other, reason)
+            tracer.ids.unify_rows(matrix.T, reason)
         tracer.follows(layer, layer.kernel, rank - 2, rows[0], "in")
         tracer.record.edit(layer, count("filters", out))
         return
-    for row, column in zip(rows, columns, strict=True):
-        tracer.ids.unify_all(np.concatenate([row, column]), reason)
+    tracer.ids.unify_rows(np.concatenate([rows, columns], axis=1), reason)
     heads = columns[:, 0].copy()
     tracer.record.edit(layer, count("filters", out), count("groups", heads))
 

@@ -105,8 +105,7 @@ def group(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     if value is None:
         return [{}]
     reason = tracer.why(layer, f"{tracer.path(layer)} takes a mean over groups of channels.")
-    for row in value.ids.reshape(groups, -1):
-        tracer.ids.unify_all(row, reason)
+    tracer.ids.unify_rows(value.ids.reshape(groups, -1), reason)
     if layer.groups != -1:
         tracer.record.edit(layer, count("groups", value.ids.reshape(groups, -1)[:, 0].copy()))
     return [{axis: Axis.of(value.ids, bool(layer.scale))}]
