@@ -102,7 +102,9 @@ class Lease:
                 until = clock.shared_now(session) + lease
                 row = write(session, self._claim, **{column: until})
         except LeaseLostError:
-            log.warning("lease_lost", id=self._claim.id, attempt=self._claim.attempt)
+            # Without an engine it may be our own last write that has let go.
+            if self._process is not None:
+                log.warning("lease_lost", id=self._claim.id, attempt=self._claim.attempt)
             self._ask(Asked.LOST)
             return
         except DBAPIError as error:
