@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     max_active_jobs: int = Field(100, gt=0, description="Most unfinished jobs of one owner")
     max_stored_bytes: int = Field(200 * GIB, gt=0, description="Most stored bytes of one owner")
     min_free_disk_bytes: int = Field(
-        GIB, ge=0, description="Uploads are refused when less of the disk is left"
+        GIB,
+        ge=0,
+        description="Uploads are refused when less of the disk is left; half of it ends a job",
     )
     body_idle_seconds: float = Field(
         30.0, gt=0, description="A request's body that pauses for this long is given up"

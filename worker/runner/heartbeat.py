@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -34,6 +35,7 @@ class Asked(enum.Enum):
     CANCEL = "the owner cancelled it"
     PAUSE = "the owner paused it"
     DEADLINE = "its deadline passed"
+    DISK = "the disk is nearly full"
     SHUTDOWN = "the worker shuts down"
     LOST = "another worker has it"
 
@@ -87,6 +89,7 @@ class Lease:
             if time.monotonic() - renewed >= self._settings.heartbeat_seconds:
                 renewed = time.monotonic()
                 self._renew()
+                self._watch_disk()
             if self._stopping.is_set():
                 self._ask(Asked.SHUTDOWN)
             if self._deadline_at is not None and clock.now() > self._deadline_at:
@@ -112,6 +115,13 @@ class Lease:
             return
         if isinstance(row, JobTable):
             self._obey(row)
+
+    def _watch_disk(self) -> None:
+        """One job must not take the room that all others need."""
+        free = shutil.disk_usage(self._settings.work_dir).free
+        if self._claim.subject == "job" and free < self._settings.min_free_disk_bytes / 2:
+            log.error("disk_nearly_full", free_bytes=free)
+            self._ask(Asked.DISK)
 
     def _obey(self, job: JobTable) -> None:
         if job.status == Status.CANCELLING:

@@ -4,6 +4,7 @@ done                          succeeded, with its files
 a problem                     failed, with the engine's own words
 stopped as the owner asked    cancelled, or paused
 the deadline                  failed: deadline_exceeded
+the disk is nearly full       failed: disk_full
 the worker shuts down         back to the queue, at no cost
 anything else                 back to the queue; failed when that happened too often in a row
 
@@ -120,6 +121,9 @@ def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -
         return fail(session, claim, settings, ending.problem)
     if ending.asked is Asked.DEADLINE:
         return fail(session, claim, settings, deadline(claim))
+    if ending.asked is Asked.DISK:
+        error = PruneryError("disk_full", "The worker's disk filled up while the job ran.")
+        return fail(session, claim, settings, error.problem())
     if ending.asked is Asked.PAUSE and stopped:
         return pause(session, claim, settings)
     if ending.asked is Asked.SHUTDOWN and stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -175,6 +176,15 @@ def test_a_passed_deadline_is_a_failure_that_says_so(service: Service) -> None:
     assert job.status == "failed"
     assert job.error is not None
     assert (job.error["code"], job.error["stage"]) == ("deadline_exceeded", "retraining")
+
+
+def test_a_job_that_fills_the_disk_is_ended(service: Service) -> None:
+    tight = service.context.settings.model_copy(update={"min_free_disk_bytes": 1 << 60})
+    job_id = service.add_job({"seconds": 60})
+    run_job(dataclasses.replace(service.context, settings=tight), job_id)
+    job = service.job(job_id)
+    assert job.error is not None
+    assert (job.status, job.error["code"]) == ("failed", "disk_full")
 
 
 def test_a_worker_that_shuts_down_gives_its_job_back_at_no_cost(service: Service) -> None:
