@@ -7,6 +7,7 @@ holding it, and every intermediate tensor is dropped after its last reader.
 from __future__ import annotations
 
 import functools
+import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 from worker.engine import masks
 
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
+_LARGE = 1_000_000
 _STEPS = {"float64": 2.0**-52, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
@@ -116,7 +118,12 @@ class _Run:
             return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
         if self.dtype is None and self.nudge is None:
             return operation(*args, **kwargs)
-        return _twin(operation, self.dtype, self.nudge)(*args, **kwargs)
+        twin = _twin(operation, self.dtype, self.nudge)
+        outputs = twin(*args, **kwargs)
+        if isinstance(twin, keras.Layer) and twin.count_params() > _LARGE:
+            del twin
+            gc.collect()  # Keras layers are circles of references: they would pile up.
+        return outputs
 
 
 def call(operation: Any, args: Any, kwargs: Any, dtype: str | None = None) -> list[Any]:
@@ -137,13 +144,22 @@ def _twin(operation: Any, dtype: str | None, nudge: Nudge | None) -> Any:
     if not twin.built and build:
         twin.build_from_config(build)
     for new, old in zip(twin.weights, operation.weights, strict=True):
-        value = masks.values(old)
-        if nudge is not None:
-            value = nudge.apply(old, value)
+        if nudge is None:
+            new.assign(keras.ops.cast(old.value, new.dtype))
+            continue
+        value = nudge.apply(old, masks.values(old))
         new.assign(value.astype(new.dtype) if value.dtype != new.dtype else value)
     if isinstance(twin, keras.layers.Normalization):
         twin.finalize_state()
     return twin
+
+
+def _widened_entry(key: str, value: Any, dtype: str) -> Any:
+    if key in ("dtype", "output_dtype") and value in _NARROW:
+        return dtype
+    if key.endswith("_initializer"):
+        return "zeros"  # Values are assigned anyway: draw none.
+    return widened(value, dtype)
 
 
 def widened(config: Any, dtype: str | None) -> Any:
@@ -153,12 +169,7 @@ def widened(config: Any, dtype: str | None) -> Any:
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {"name": dtype}}
-        return {
-            key: dtype
-            if key in ("dtype", "output_dtype") and value in _NARROW
-            else widened(value, dtype)
-            for key, value in config.items()
-        }
+        return {key: _widened_entry(key, value, dtype) for key, value in config.items()}
     if isinstance(config, list):
         return [widened(item, dtype) for item in config]
     if isinstance(config, tuple):
