@@ -94,10 +94,11 @@ def disagreements(
 def _call(model: keras.Model, given: list[np.ndarray]) -> list[np.ndarray]:
     graph = getattr(model, "_functional", None) or model
     packed = keras.tree.pack_sequence_as(
-        graph._inputs_struct, [
+        graph._inputs_struct,
+        [
             keras.ops.convert_to_tensor(value, dtype=tensor.dtype)
             for value, tensor in zip(given, graph.inputs, strict=True)
-        ]
+        ],
     )
     outputs = keras.tree.flatten(model(packed, training=False))
     return [np.asarray(output) for output in outputs]
