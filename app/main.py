@@ -26,7 +26,7 @@ from app.http.headers import SecurityHeaders
 from app.http.idempotency import Idempotency
 from app.http.origins import LOOPBACK_NAMES, Origins
 from app.http.watch import Watch
-from app.jobs import checks, recipes, results
+from app.jobs import checks, comparisons, recipes, results
 from app.jobs import endpoints as jobs
 from app.models import endpoints as models
 from app.uploads import limits
@@ -45,7 +45,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (models, datasets, jobs, checks, results, recipes, limits, health, planned, docs):
+    for part in (
+        models,
+        datasets,
+        jobs,
+        checks,
+        comparisons,
+        results,
+        recipes,
+        limits,
+        health,
+        planned,
+        docs,
+    ):
         app.include_router(part.router)
     _include_web(app)
     problems.install(app)

@@ -12,7 +12,6 @@ router = APIRouter(include_in_schema=False)
 PLANNED = {
     "checks/{check_id}": "Checks are not kept yet: POST /v1/checks answers at once.",
     "uploads": "Resumable uploads are not built yet: POST the file to /v1/models or /v1/datasets.",
-    "comparisons": "Comparisons are not built yet: GET the jobs' reports one by one.",
 }
 
 

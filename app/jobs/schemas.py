@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from prunery.specs.base import Wire
 from prunery.specs.errors import Problem
-from prunery.specs.job import DatasetView, LevelView, ModelView
+from prunery.specs.job import DatasetView, JobView, LevelView, ModelView
 from prunery.specs.models import Prunability
 from prunery.specs.recipe import Recipe
 from prunery.specs.report import Decision
@@ -59,6 +59,17 @@ class Check(Wire):
     decisions: tuple[Decision, ...] = ()
     test_examples: int | None = None
     smallest_difference: float | None = None
+
+
+class Compared(Wire):
+    """One job of a comparison; `job.metrics` has its figures on the test examples."""
+
+    job: JobView
+    levels: tuple[LevelView, ...]
+
+
+class Comparison(Wire):
+    items: tuple[Compared, ...]
 
 
 class Preset(Wire):

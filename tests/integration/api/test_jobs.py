@@ -265,6 +265,16 @@ def test_held_answer_comes_when_the_time_is_up(api: TestClient, pair: Pair, work
     assert 0.9 < time.monotonic() - began < 5
 
 
+def test_jobs_are_compared_side_by_side(api: TestClient, pair: Pair, worker: Worker) -> None:
+    one, two = start(api, pair, name="one")["id"], start(api, pair, name="two")["id"]
+    worker.level(two, 0, chosen=True)
+    found = api.get("/v1/comparisons", params={"job": [two, one]}).json()["items"]
+    assert [item["job"]["name"] for item in found] == ["two", "one"]
+    assert [len(item["levels"]) for item in found] == [1, 0]
+    stranger = api.get("/v1/comparisons", params={"job": [one, "job_" + "0" * 26]})
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "not_found")
+
+
 def test_jobs_can_be_asked_for_by_status(api: TestClient, pair: Pair, worker: Worker) -> None:
     one, two = start(api, pair)["id"], start(api, pair)["id"]
     worker.move(one, Status.FAILED)

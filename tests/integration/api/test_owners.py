@@ -93,6 +93,8 @@ def test_every_route_hides_what_is_somebody_elses(locked: TestClient) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, pattern)
         tried += 1
     assert tried >= 17
+    pair = {"job": [known["{job_id}"]] * 2}
+    assert locked.get("/v1/comparisons", params=pair, headers=theirs).status_code == 404
     for placeholder, kind in (("{model_id}", "models"), ("{job_id}", "jobs")):
         assert locked.get(f"/v1/{kind}", headers=theirs).json()["items"] == []
         path = f"/v1/{kind}/{known[placeholder]}"

@@ -34,7 +34,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "a page too long": ("GET", "/v1/jobs?limit=1000", {}, 422, "request_invalid"),
     "planned: uploads": ("POST", "/v1/uploads", {}, 422, "not_available_yet"),
     "planned: kept checks": ("GET", "/v1/checks/chk_1", {}, 422, "not_available_yet"),
-    "planned: comparisons": ("GET", "/v1/comparisons?job=a&job=b", {}, 422, "not_available_yet"),
+    "one job compared": ("GET", "/v1/comparisons?job=a", {}, 422, "request_invalid"),
     "an Idempotency-Key of no use": (
         "POST", "/v1/jobs", {"json": {"model": "x"}, "headers": {"Idempotency-Key": "a b"}},
         422, "request_invalid",
