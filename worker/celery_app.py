@@ -27,6 +27,7 @@ def make(queues: list[str]) -> Celery:
 
     celery = make_celery(settings.load())
     tasks.register(celery)
+    current().queues.update(queues)
     over = threading.Event()
     keepers = (Reaper(current(), over), Presence(current(), queues, over))
 

@@ -41,8 +41,11 @@ def dataset(row_id: str) -> None:
 def _guarded(work: Callable[[], None], row_id: str) -> None:
     if current().stopping.is_set():  # the row waits for somebody who stays
         return
+    current().busy.set()
     try:
         work()
     except Exception:
         # The lease runs out and the reaper gives the row to another attempt, a bounded number.
         log.exception("task_failed", id=row_id)
+    finally:
+        current().busy.clear()

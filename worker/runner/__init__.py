@@ -10,5 +10,6 @@ files       what the engine wrote, into storage
 deliver     the final files, the report, everything in one archive
 outcome     how the job ends
 jobs checks from wake-up to outcome
-reap        work that was lost, files past their time
+reap        work that was lost; republish: messages that were; retention: files past their time
+presence    that this worker lives, and inside which walls
 """

@@ -18,7 +18,7 @@ from app.core.storage import Storage
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """`stopping` is set when the worker was told to end."""
+    """`stopping`: the worker was told to end. `busy`: it works. `queues`: those it listens to."""
 
     settings: Settings
     database: Database
@@ -26,6 +26,8 @@ class Context:
     broker: Broker
     worker: str
     stopping: threading.Event
+    busy: threading.Event
+    queues: set[str]
 
     @classmethod
     def make(cls, settings: Settings) -> Context:
@@ -35,7 +37,9 @@ class Context:
             Storage.from_settings(settings),
             Broker(settings),
             f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
-            threading.Event(),
+            stopping=threading.Event(),
+            busy=threading.Event(),
+            queues=set(),
         )
 
 

@@ -9,26 +9,21 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core import clock, events
-from app.core.broker import CHECKS, TABLES, Subject
-from app.core.tables import DatasetTable, JobTable, ModelTable
+from app.core.tables import JobTable
 from prunery.specs.job import Status
 from worker.runner import caches, retention
 from worker.runner.claim import give_up
 from worker.runner.context import Context
+from worker.runner.republish import republish_checks, republish_jobs
 from worker.runner.workspace import remove_abandoned
 
 log = structlog.get_logger()
-# Whoever committed a row sends its message a moment later.
-YOUNG = timedelta(seconds=3)
-# Old wake-ups lie before new ones, so a few at a time are enough.
-AT_A_TIME = 8
 SWEEP_SECONDS = 300.0
 
 
@@ -114,58 +109,6 @@ def expire_queued(context: Context) -> None:
             job.expires_at = now + timedelta(seconds=context.settings.job_ttl_seconds)
             session.flush()
             events.append_status(session, job.id, Status.EXPIRED, job.attempt)
-
-
-def republish_jobs(context: Context) -> None:
-    """Wake a worker for jobs whose message was never sent, or lost."""
-    waiting = JobTable.status == Status.QUEUED
-    _republish(context, "job", [waiting, JobTable.queued_at < clock.now() - YOUNG], None)
-
-
-def republish_checks(context: Context) -> None:
-    """Wake a worker for uploads whose inspection was never asked for, or lost."""
-    for subject, table in (("model", ModelTable), ("dataset", DatasetTable)):
-        lease = table.check_lease_until
-        now = clock.now()
-        conditions = [
-            table.status == "checking",
-            table.created_at < now - YOUNG,
-            or_(lease.is_(None), lease < now),
-        ]
-        # The message of an inspection that broke off is gone with its worker.
-        broke_off = table.dispatched_at < lease
-        _republish(context, subject, conditions, CHECKS, broke_off)  # type: ignore[arg-type]
-
-
-def _republish(
-    context: Context,
-    subject: Subject,
-    conditions: list[Any],
-    queue: str | None,
-    broke_off: ColumnElement[bool] | None = None,
-) -> None:
-    table: Any = TABLES[subject]
-    now = clock.now()
-    stale = now - timedelta(seconds=context.settings.republish_seconds)
-    unanswered = or_(table.dispatched_at.is_(None), table.dispatched_at < stale)
-    if broke_off is not None:
-        unanswered = or_(unanswered, broke_off)
-    with context.database.reading() as session:
-        query = select(table).where(*conditions, unanswered).order_by(table.id).limit(AT_A_TIME)
-        rows = list(session.scalars(query))
-    for row in rows:
-        # Only the reaper that moves the mark sends.
-        mark = (
-            update(table)
-            .where(table.id == row.id, *conditions, unanswered)
-            .values(dispatched_at=now)
-            .returning(table.id)
-        )
-        with context.database.session() as session:
-            mine = session.execute(mark).one_or_none() is not None
-        if mine:
-            log.info("republished", subject=subject, id=row.id)
-            context.broker.wake(subject, row.id, queue or row.queue)
 
 
 def _guarded(step: Callable[[Context], object], context: Context) -> None:

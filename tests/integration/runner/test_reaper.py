@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+import pytest
+
 from app.core import clock
 from prunery.specs.job import Status
 from tests.stand_in.service import Service
 from worker.runner import caches
 from worker.runner.jobs import run_job
 from worker.runner.reap import reap, sweep
+from worker.runner.republish import republish_jobs
 from worker.runner.workspace import Workspace, remove_abandoned
 
 HOUR = timedelta(hours=1)
@@ -36,8 +39,49 @@ def test_a_job_that_was_just_made_is_left_to_its_maker(service: Service) -> None
 
 
 def test_a_lost_message_is_sent_again(service: Service) -> None:
-    service.add_job(queued_at=clock.now() - HOUR, dispatched_at=clock.now() - HOUR)
+    service.add_job(queued_at=clock.now() - 2 * HOUR, dispatched_at=clock.now() - 1.5 * HOUR)
     reap(service.context)
+    assert len(messages(service, "cpu")) == 1
+
+
+def test_a_long_wait_costs_few_messages(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = clock.now()
+    service.add_job(queued_at=began)
+    for second in range(5, 3600, 5):  # a worker is busy for an hour; looks every 5 s
+        monkeypatch.setattr(clock, "now", lambda moment=began + timedelta(seconds=second): moment)
+        republish_jobs(service.context)
+    # Sent at once, then whenever the wait has doubled.
+    assert len(messages(service, "cpu")) <= 12
+
+
+def test_an_idle_worker_does_not_wait_for_a_lost_message(service: Service) -> None:
+    service.add_job(
+        queued_at=clock.now() - 2 * HOUR, dispatched_at=clock.now() - timedelta(minutes=1)
+    )
+    republish_jobs(service.context)
+    assert messages(service, "cpu") == []
+    service.context.queues.add("cpu")
+    service.context.busy.set()
+    republish_jobs(service.context)
+    assert messages(service, "cpu") == []
+    service.context.busy.clear()
+    republish_jobs(service.context)
+    assert len(messages(service, "cpu")) == 1
+
+
+def test_a_broker_that_is_away_costs_no_wait(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("no broker")
+
+    job_id = service.add_job(queued_at=clock.now() - HOUR)
+    with monkeypatch.context() as patch:
+        patch.setattr(service.context.broker, "wake", away)
+        with pytest.raises(ConnectionError):
+            republish_jobs(service.context)
+    assert service.job(job_id).dispatched_at is None
+    republish_jobs(service.context)
     assert len(messages(service, "cpu")) == 1
 
 
