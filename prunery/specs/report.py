@@ -33,7 +33,10 @@ class Latency(Wire):
 
 
 class ModelFigures(Wire):
-    """One model, measured. `metric` is None where there was nothing to test on."""
+    """One model, measured. `metric` is None where there was nothing to test on.
+
+    `size_bytes`: the saved network without the optimizer's state, which only training needs.
+    """
 
     metric: Interval | None = None
     loss: float | None = None

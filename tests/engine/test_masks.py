@@ -20,7 +20,9 @@ def nested() -> keras.Model:
         layers.LSTM(4, dropout=0.1, return_sequences=True, name="lstm"), name="bi"
     )(inputs)
     x = layers.TimeDistributed(keras.Sequential([layers.Dense(3), layers.Dropout(0.5)]))(x)
-    x = layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)], name="stack")(x)
+    x = layers.RNN(
+        [layers.LSTMCell(3, name="lstm_cell"), layers.GRUCell(2, name="gru_cell")], name="stack"
+    )(x)
     x = keras.Sequential([layers.Dense(3, name="dense")], name="dense")(x)
     x = keras.Sequential([layers.Dense(3, name="dense")], name="head")(x)
     return keras.Model(inputs, x)

@@ -14,6 +14,7 @@ from prunery.specs.report import Level
 from worker.engine import saving
 from worker.engine.lottery import fresh
 from worker.engine.lottery.bench import Bench, weights_of
+from worker.engine.lottery.compiling import compile_as_trained
 from worker.engine.lottery.early_bird import EarlyBird
 from worker.engine.lottery.judging import figures_of, level_report
 from worker.engine.lottery.levels import LevelRecord, LevelStore
@@ -79,6 +80,7 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
             snapshot_at=_rewind_point(bench),
         )
         run = trainer.run("dense", bench.model, plan, state=start, watch=_watch(bench, start))
+        compile_as_trained(bench, bench.model, plan.optimizer)
         trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
         snapshot = next(iter(run.snapshots.values()), None)
     else:

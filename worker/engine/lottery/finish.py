@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from worker.engine.compaction import certificate, ticket
 from worker.engine.lottery import distilling
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls, Rival, winner
-from worker.engine.lottery.judging import metric_interval, predictions
+from worker.engine.lottery.judging import metric_interval, network_bytes, predictions
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelRecord, LevelStore, sha256_of
 from worker.engine.lottery.reopening import full_size, reopen
@@ -212,11 +211,9 @@ def _measure(bench: Bench, store: LevelStore, result: Result, out: Path) -> None
     dense = keras.saving.load_model(store.path(0) / "model.keras")
     compact = keras.saving.load_model(out / "model.keras")
     timed = profiling.latency({"dense": dense, "compact": compact})
-    dense_file = bench.folder("measure") / "dense.keras"
-    shutil.copyfile(store.path(0) / "model.keras", dense_file)
     split, metric = _test_split(bench), bench.metric
-    result.dense = _figures(bench, dense, dense_file, timed["dense"])
-    result.compact = _figures(bench, compact, out / "model.keras", timed["compact"])
+    result.dense = _figures(bench, dense, timed["dense"])
+    result.compact = _figures(bench, compact, timed["compact"])
     if metric is None or split is None:
         return
     result.comparison = evaluation.compare(
@@ -265,16 +262,17 @@ def _test_split(bench: Bench) -> Any:
     return None
 
 
-def _figures(bench: Bench, model: keras.Model, path: Path, latency: Any) -> ModelFigures:
+def _figures(bench: Bench, model: keras.Model, latency: Any) -> ModelFigures:
     split = _test_split(bench)
     metric: Interval | None = metric_interval(bench, model, split) if split is not None else None
+    size, packed = network_bytes(bench, model)
     return ModelFigures(
         metric=metric,
         parameters=profiling.parameters(model),
         live_parameters=profiling.live_parameters(model),
         flops=profiling.flops(model),
-        size_bytes=profiling.size_bytes(path),
-        gzip_bytes=profiling.gzip_bytes(path),
+        size_bytes=size,
+        gzip_bytes=packed,
         latency=latency,
     )
 

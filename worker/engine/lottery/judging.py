@@ -37,10 +37,7 @@ def metric_interval(bench: Bench, model: keras.Model, split: Any) -> Interval | 
 
 def level_report(bench: Bench, model: keras.Model, draft: Level, *, seconds: float) -> Level:
     """Fill in what can be measured on the level's compact network."""
-    with tempfile.TemporaryDirectory(dir=bench.folder("measure")) as folder:
-        path = Path(folder, "model.keras")
-        saving.save(model, path)
-        size, packed = profiling.size_bytes(path), profiling.gzip_bytes(path)
+    size, packed = network_bytes(bench, model)
     metric = metric_interval(bench, model, bench.judged_split) if bench.judges else None
     return draft.model_copy(
         update={
@@ -54,6 +51,18 @@ def level_report(bench: Bench, model: keras.Model, draft: Level, *, seconds: flo
             "seconds": round(seconds, 3),
         }
     )
+
+
+def network_bytes(bench: Bench, model: keras.Model) -> tuple[int, int]:
+    """Bytes of the saved network, plain and gzipped, without the optimizer's state.
+
+    Only further training needs that state, and an upload may come without it: with it, before and
+    after would not be the same thing.
+    """
+    with tempfile.TemporaryDirectory(dir=bench.folder("measure")) as folder:
+        path = Path(folder, "model.keras")
+        saving.save(model, path, with_optimizer=False)
+        return profiling.size_bytes(path), profiling.gzip_bytes(path)
 
 
 def figures_of(level: Level) -> Figures:
