@@ -21,16 +21,17 @@ _SAVED = "1980-01-01@00:00:00"
 def save(model: keras.Model, path: Path, *, with_optimizer: bool = True) -> None:
     """Write a `.keras` file without the time of day, or without the optimizer's state, too."""
     dated = path.with_name(f"dated-{path.name}")
-    optimizer = model.optimizer
+    optimizer = getattr(model, "optimizer", None)  # an uncompiled model has no such attribute
     try:
-        if not with_optimizer:
+        if optimizer is not None and not with_optimizer:
             model.optimizer = None
         model.save(dated)
         with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w") as target:
             for entry in source.infolist():
                 _copy(source, target, entry)
     finally:
-        model.optimizer = optimizer
+        if optimizer is not None:
+            model.optimizer = optimizer
         dated.unlink(missing_ok=True)
 
 
