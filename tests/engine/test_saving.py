@@ -40,3 +40,11 @@ def test_what_is_saved_loads_whole(tmp_path: Path) -> None:
         np.testing.assert_array_equal(before, after)
     for before, after in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_an_uncompiled_model_is_saved_with_or_without_optimizer(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="only")], name="net")
+    save(model, tmp_path / "with.keras")
+    save(model, tmp_path / "without.keras", with_optimizer=False)
+    assert (tmp_path / "with.keras").read_bytes() == (tmp_path / "without.keras").read_bytes()
+    assert not hasattr(model, "optimizer")
