@@ -141,7 +141,10 @@ def _size(report: Report, language: Language) -> Fact:
             ", of which %(live)s are not zero", live=numbers.integer(compact.live_parameters)
         )
     before, after = numbers.bytes(dense.size_bytes), numbers.bytes(compact.size_bytes)
-    name, detail = language.gettext("File size"), language.gettext(".keras file on disk")
+    name, detail = (
+        language.gettext("File size"),
+        language.gettext(".keras file, without the optimizer’s state"),
+    )
     return Fact(name, detail, before, after, meaning, more)
 
 
