@@ -109,7 +109,9 @@ class Course:
         while self.step < self.steps and not self._is_over():
             epoch, within = divmod(self.step, self.feed.steps_per_epoch)
             if within == 0:
-                self.total, self.good = 0.0, self.standing.moment(self.step)
+                self.total = 0.0
+                if self.good.state.step != self.step:
+                    self.good = self.standing.moment(self.step)
             if self._train_epoch(epoch, within):
                 self._end_epoch(epoch)
                 self._after_call(epoch)

@@ -90,12 +90,10 @@ def _step(
 
 def _key(model: keras.Model, plan: TrainingPlan, *rest: Any) -> str:
     layout, batch, scale, masked, teaching = rest
-    optimizer = optimizers.working_copy(plan.optimizer, plan.precision)
     parts = [
         # Names that Keras counts up would make every copy a stranger.
         model.get_config() | {"name": ""},
-        type(optimizer).__name__,
-        optimizers.serialized(optimizer)["config"] | {"name": ""},
+        _nameless(optimizers.config_with_rate(plan.optimizer, 0.0)),
         optimizers.factors(plan.optimizer),
         _described(plan.loss),
         plan.loss_weights,
@@ -108,6 +106,12 @@ def _key(model: keras.Model, plan: TrainingPlan, *rest: Any) -> str:
         plan.precision,
     ]
     return json.dumps(parts, sort_keys=True, default=repr)
+
+
+def _nameless(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {key: _nameless(value) for key, value in config.items() if key != "name"}
+    return [_nameless(value) for value in config] if isinstance(config, list) else config
 
 
 def _described(loss: Any) -> Any:

@@ -42,13 +42,18 @@ def is_spent(optimizer: Any) -> bool:
 
 def with_rate(optimizer: Any, rate: float) -> Any:
     """A fresh copy with a constant learning rate."""
+    return keras.saving.deserialize_keras_object(config_with_rate(optimizer, rate))
+
+
+def config_with_rate(optimizer: Any, rate: float) -> dict[str, Any]:
+    """The configuration with a constant learning rate."""
     config = serialized(optimizer)
     # Adafactor's relative steps are for constant rates; under a schedule it took none.
     for inner, original in zip(_inner_configs(config), innermost(optimizer), strict=True):
         if "relative_step" in inner and not isinstance(original._learning_rate, keras.Variable):
             inner["relative_step"] = False
         inner["learning_rate"] = float(rate)
-    return keras.saving.deserialize_keras_object(config)
+    return config
 
 
 def working_copy(optimizer: Any, precision: str) -> Any:
@@ -73,6 +78,8 @@ def factors(optimizer: Any) -> list[float]:
     """Each inner optimizer's rate over the first one's: what a common rate is multiplied by."""
     from worker.engine.training.rates import own_rates
 
+    if len(innermost(optimizer)) == 1:
+        return [1.0]
     first, *rest = (float(own_rates(inner, 1)[0]) for inner in innermost(optimizer))
     return [1.0, *(rate / first if first else 1.0 for rate in rest)]
 

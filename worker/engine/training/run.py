@@ -20,7 +20,7 @@ from worker.engine.training.feed import Feed
 from worker.engine.training.judge import Judge
 from worker.engine.training.plan import Progress, Trained, TrainingPlan
 from worker.engine.training.standing import Standing
-from worker.engine.training.state import State, restore
+from worker.engine.training.state import State, restore_slots
 from worker.engine.training.step import Layout
 
 
@@ -107,4 +107,4 @@ def _hand_back(model: keras.Model, optimizer: Any, state: State) -> None:
         optimizer.build(model.trainable_variables)
     ours = {id(v) for v in model.trainable_variables}
     if state.optimizer and all(id(v) in ours for v in optimizer._trainable_variables):
-        restore(model, optimizer, State(state.weights, state.optimizer))
+        restore_slots(model, optimizer, state.optimizer)

@@ -135,9 +135,14 @@ def restore(model: keras.Model, optimizer: Any | None, state: State) -> None:
     if optimizer is not None and state.optimizer is not None:
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
-        slots = optimizer_keys(optimizer, model)
-        values = matching(state.optimizer, slots)
-        _assign({key: slots[key] for key in values}, values, "optimizer slot")
+        restore_slots(model, optimizer, state.optimizer)
+
+
+def restore_slots(model: keras.Model, optimizer: Any, saved: Arrays) -> None:
+    """Put back the slots and the step of a built optimizer, in place."""
+    slots = optimizer_keys(optimizer, model)
+    values = matching(saved, slots)
+    _assign({key: slots[key] for key in values}, values, "optimizer slot")
 
 
 def matching(slots: Arrays, wanted: Mapping[str, Any]) -> Arrays:
