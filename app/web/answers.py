@@ -5,6 +5,7 @@ The recipe's own rules judge it; their pointers lead back to the fields they spe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -37,6 +38,7 @@ _POINTERS = {
         "protect": ("protect",),
         "controls": ("controls",),
         "label_column": ("label_column",),
+        "more": ("more",),
     }.items()
 }
 _NUMBERS = {"epochs", "learning_rate", "threshold", "rounds", "fraction", "seed"}
@@ -65,6 +67,7 @@ class Answers:
     protect: str = ""
     controls: str = ""
     seed: str = ""
+    more: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Answers:
@@ -103,9 +106,19 @@ class Answers:
             if getattr(self, name) and isinstance(_number(getattr(self, name)), str)
         )
 
+    @property
+    def is_no_recipe(self) -> bool:
+        """Whether the free part holds something else than a JSON object."""
+        return bool(self.more) and _object(self.more) is None
+
     def recipe(self) -> dict[str, Any]:
-        """What is laid over the preset; a number that is none stays text and is refused."""
-        made: dict[str, Any] = {"preset": self.preset}
+        """What is laid over the preset; a number that is none stays text and is refused.
+
+        The free part comes first: what has a field of its own is said there.
+        """
+        free = _object(self.more) if self.more else {}
+        made: dict[str, Any] = {"more": self.more} if free is None else free
+        made["preset"] = self.preset
         for name, path in _PATHS.items():
             if text := getattr(self, name):
                 _put(made, path, _number(text) if name in _NUMBERS else text)
@@ -135,9 +148,19 @@ def field_of(error: FieldError) -> str:
     return head if head in ("model", "dataset") else "preset"
 
 
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for part in path[:-1]:
-        target = target.setdefault(part, {})
+        inner = target.get(part)
+        target[part] = inner if isinstance(inner, dict) else {}
+        target = target[part]
     target[path[-1]] = value
 
 

@@ -25,4 +25,5 @@ def labels(language: Language) -> dict[str, str]:
         "protect": say("Layers to leave alone"),
         "controls": say("Control experiments"),
         "seed": say("Seed"),
+        "more": say("Any other field of a recipe"),
     }

@@ -49,6 +49,8 @@ def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list
         message = one.message
         if one.field in answers.not_numbers:
             message = language.gettext("Write a number.")
+        if one.field == "more" and answers.is_no_recipe:
+            message = language.gettext("Write a JSON object.")
         named = f"{names[one.field]}: {message}" if one.field in names else message
         made.append(Finding(one.field, named, one.hint))
     return made

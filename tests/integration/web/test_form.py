@@ -84,6 +84,16 @@ def test_what_is_no_number_is_told_in_plain_words(web: TestClient) -> None:
     assert '<a href="#epochs">Epochs of training: Write a number.</a>' in answer.text
 
 
+def test_any_field_of_a_recipe_can_be_given_as_json(web: TestClient) -> None:
+    more = '{"rewind": {"to": "epoch", "at": 2}, "training": {"epochs": 9}, "scope": "layer"}'
+    answer = web.post("/", files=both(), data={"epochs": "7", "more": more})
+    assert answer.status_code == 303
+    wrong = web.post("/", files=both(), data={"more": '{"scope": "everywhere"}'})
+    assert wrong.status_code == 422
+    plain = web.post("/", files=both(), data={"more": "smaller, please"})
+    assert "Any other field of a recipe: Write a JSON object." in plain.text
+
+
 def test_single_weights_bring_the_controls_that_fit_them(web: TestClient) -> None:
     answer = web.post("/", files=both(), data={"preset": "balanced", "granularity": "weight"})
     assert answer.status_code == 303
