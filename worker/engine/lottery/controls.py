@@ -112,7 +112,7 @@ class Controls:
     def _fresh_start(self, seed: int) -> Beginning:
         """The dense network's own draw, once more."""
         bench = self._bench
-        base = self._dense.start or self._dense.trained
+        base = self._dense.start() or self._dense.trained()
         assign(bench.model, base.weights)
         reinitialize(bench.model, seed)
         return Beginning(weights_of(bench.model))

@@ -26,23 +26,35 @@ from worker.engine.training import Enough, State, capture, restore
 
 @dataclass(frozen=True)
 class Dense:
-    """What every round goes back to.
-
-    start: the full state that training began with; None for a trained upload without its past.
-    rewind_point: the state at the step or epoch that the recipe rewinds to.
-    """
+    """What every round goes back to; read from level 0 when asked for, and not held in memory."""
 
     record: LevelRecord
-    trained: State
-    start: State | None
-    rewind_point: State | None
-    rate_trace: np.ndarray | None
-    epochs: int
-    network: Path
+    folder: Path
+
+    @property
+    def epochs(self) -> int:
+        return int(self.record.report.epochs_trained or 0)
+
+    @property
+    def rate_trace(self) -> np.ndarray | None:
+        """The learning rate of every step."""
+        path = self.folder / "rates.npy"
+        return np.load(path, allow_pickle=False) if path.is_file() else None
+
+    def trained(self) -> State:
+        return State.load(self.folder / "trained.npz")
+
+    def start(self) -> State | None:
+        """The state that training began with; None for a trained upload without its past."""
+        return _load(self.folder / "start.npz")
+
+    def rewind_point(self) -> State | None:
+        """The state at the step or epoch that the recipe rewinds to."""
+        return _load(self.folder / "snapshot.npz")
 
     def teacher(self) -> keras.Model:
         """The dense network itself, to learn from."""
-        return keras.saving.load_model(self.network)
+        return keras.saving.load_model(self.folder / "model.keras")
 
 
 def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
@@ -50,19 +62,9 @@ def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
     record = store.read(0)
     if record is None:
         record = _make(bench, trainer, store)
-    folder = store.path(0)
-    trained = State.load(folder / "trained.npz")
-    restore(bench.model, None, trained)
-    rates = folder / "rates.npy"
-    return Dense(
-        record=record,
-        trained=trained,
-        start=_load(folder / "start.npz"),
-        rewind_point=_load(folder / "snapshot.npz"),
-        rate_trace=np.load(rates, allow_pickle=False) if rates.is_file() else None,
-        epochs=int(record.report.epochs_trained or 0),
-        network=folder / "model.keras",
-    )
+    dense = Dense(record, store.path(0))
+    restore(bench.model, None, dense.trained())
+    return dense
 
 
 def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:

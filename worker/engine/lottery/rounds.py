@@ -61,7 +61,7 @@ class Round:
         return record
 
     def _choose(self, level: int, basis: int, previous: Arrays) -> Kept | Masks:
-        bench, initial = self._bench, self._dense.start
+        bench, initial = self._bench, self._dense.start()
         start = initial.weights if initial is not None else None
         folder = self._store.path(basis)
         if bench.recipe.granularity == "unit":

@@ -73,13 +73,15 @@ class Teaching:
 def beginning(bench: Bench, arm: Arm, dense: Dense, previous: Arrays) -> Beginning:
     """The start of an arm; `previous` are the trained weights that the round started from."""
     if arm.rewind == "initial":
-        assert dense.start is not None
+        start = dense.start()
+        assert start is not None
         wanted = bench.recipe.rewind.rescale_init
         rescale = bench.recipe.granularity == "unit" if wanted == "auto" else wanted
-        return Beginning(dense.start.weights, dense.start, rescale=rescale)
+        return Beginning(start.weights, start, rescale=rescale)
     if arm.rewind in ("step", "epoch"):
-        assert dense.rewind_point is not None
-        return Beginning(dense.rewind_point.weights, dense.rewind_point)
+        point = dense.rewind_point()
+        assert point is not None
+        return Beginning(point.weights, point)
     if arm.rewind == "learning_rate" and bench.recipe.training.schedule == "from model":
         return Beginning(previous, rate_trace=dense.rate_trace)
     return Beginning(previous)
