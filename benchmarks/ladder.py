@@ -21,10 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from benchmarks.specs import job_in
 from examples import article_model
 from examples.fashion_mnist import find
-from prunery.specs.job import EngineSpec
-from prunery.specs.presets import resolve
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
 from worker.engine.lottery.setup import set_up
@@ -75,16 +74,7 @@ def _ladder(folder: Path, data: find.FashionMnist, epochs: int) -> float:
         "schedule": {"kind": "iterative", "rounds": LEVELS, "pruning_fraction": 0.2},
         "training": {"epochs": epochs, "retrain_epochs": epochs},
     }
-    spec = EngineSpec(
-        kind="prune",
-        model=folder / "article.keras",
-        dataset=dataset,
-        recipe=resolve(recipe),
-        work_dir=folder / "work",
-        levels_dir=folder / "levels",
-        out_dir=folder / "out",
-    )
-    spec.work_dir.mkdir()
+    spec = job_in(folder, folder / "article.keras", dataset, recipe)
     times: dict[int, float] = {}
 
     def note(event: object) -> None:

@@ -20,9 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
+from benchmarks.specs import job_in
 from examples.fashion_mnist import find
-from prunery.specs.job import EngineSpec
-from prunery.specs.presets import resolve
 from worker.engine.lottery.controls import Controls
 from worker.engine.lottery.finish import test_metric
 from worker.engine.lottery.ladder import climb
@@ -86,16 +85,7 @@ def _run(folder: Path, dataset: Path, seed: int, arguments: Any) -> dict[str, An
         "training": {"epochs": arguments.epochs, "retrain_epochs": arguments.epochs},
         "data": {"scale": "0..1"},
     }
-    spec = EngineSpec(
-        kind="prune",
-        model=folder / "lenet.keras",
-        dataset=dataset,
-        recipe=resolve(recipe),
-        work_dir=folder / "work",
-        levels_dir=folder / "levels",
-        out_dir=folder / "out",
-    )
-    spec.work_dir.mkdir()
+    spec = job_in(folder, folder / "lenet.keras", dataset, recipe)
     bench = set_up(spec, Reporter(lambda _event: None))
     trainer, store = Trainer(bench), LevelStore(folder / "levels", "benchmark")
     ladder = climb(bench, trainer, store)
