@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,54 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path) -
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
-    expected = jobs.prune(whole, RECIPE).weights()
+    expected = jobs.prune(whole, RECIPE)
     for share in (0.1, 0.35, 0.6, 0.9):
         with pytest.raises(_Killed):
             jobs.prune(broken, RECIPE, listen=_kill_at(share))
-    assert jobs.prune(broken, RECIPE).weights() == expected
+    done = jobs.prune(broken, RECIPE)
+    assert done.weights() == expected.weights()
+    assert {d.field: d for d in done.report.method.decisions} == {
+        d.field: d for d in expected.report.method.decisions
+    }
+    assert done.report.extra == expected.report.extra
+
+
+def _kill_after(checkpoints: int) -> Any:
+    told: list[Event] = []
+
+    def listen(event: Event) -> None:
+        if event.type == "checkpoint":
+            told.append(event)
+        if len(told) == checkpoints:
+            raise _Killed
+
+    return listen
+
+
+def test_an_early_bird_that_was_killed_ends_after_the_same_epoch(tmp_path: Path) -> None:
+    recipe = {
+        "objective": {},
+        "schedule": {"early_bird": True, "rounds": 1},
+        "training": {"epochs": 40, "early_stopping": False, "retrain_epochs": 1},
+    }
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    expected = jobs.prune(whole, recipe)
+    dense = expected.report.levels[0].epochs_trained
+    assert dense is not None
+    kills = 0
+    with suppress(StopIteration):
+        while kills < dense:
+            with suppress(_Killed):
+                jobs.prune(broken, recipe, listen=_kill_after(3), checkpoint_seconds=0.0)
+                raise StopIteration
+            kills += 1
+    assert kills > dense // 3, "no attempt sees as many epochs as are compared"
+    done = jobs.prune(broken, recipe)
+    assert done.report.levels[0].epochs_trained == dense
+    assert done.weights() == expected.weights()
+    assert any("early bird" in warning for warning in done.report.warnings)
 
 
 def test_finished_levels_are_not_computed_again(tmp_path: Path) -> None:
@@ -78,6 +122,8 @@ def test_another_level_can_be_chosen_afterwards(tmp_path: Path) -> None:
     assert other.chosen_level == 1
     assert other.compact.parameters == first.levels[1].parameters
     assert other.comparison.test_looks == 2
+    assert other.method.decisions == first.method.decisions
+    assert other.extra == first.extra
 
 
 def test_a_level_that_is_not_there_is_refused(tmp_path: Path) -> None:

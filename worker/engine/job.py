@@ -98,7 +98,8 @@ def _workplace(spec: EngineSpec, reporter: Reporter):  # type: ignore[no-untyped
     bench = set_up(spec, reporter)
     dataset_sha = bench.dataset.sha256 if bench.dataset else None
     levels_dir = spec.levels_dir or bench.folder("levels")
-    store = LevelStore(levels_dir, recipe_hash(spec, bench.loaded.sha256, dataset_sha, bench.seed))
+    own_hash = recipe_hash(spec, bench.loaded.sha256, dataset_sha, bench.seed)
+    store = LevelStore(levels_dir, own_hash, bench)
     return bench, Trainer(bench), store
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -88,6 +88,12 @@ class Reporter:
         """Note what was chosen where the recipe left it to us; the last word on a field stands."""
         self.decisions = [d for d in self.decisions if d.field != field_name]
         self.decisions.append(Decision(field=field_name, chosen=chosen, why=why))
+
+    def recall(self, warnings: Iterable[str], decisions: Iterable[Decision]) -> None:
+        """Take over what an earlier attempt noted, and told, already."""
+        self.warnings += [warning for warning in warnings if warning not in self.warnings]
+        for one in decisions:
+            self.decide(one.field, one.chosen, one.why)
 
     def level(self, event: LevelEvent) -> None:
         self.sink(event)

@@ -23,6 +23,8 @@ from worker.engine.lottery.rewinding import dense_schedule
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.training import Enough, State, capture, restore
 
+SETTLED = "the mask had settled"
+
 
 @dataclass(frozen=True)
 class Dense:
@@ -81,10 +83,15 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
             seed=bench.seed_for("dense"),
             snapshot_at=_rewind_point(bench),
         )
-        run = trainer.run("dense", bench.model, plan, state=start, watch=_watch(bench, start))
+        bird = _early_bird(bench, trainer, start)
+        watch = None if bird is None else _watch(bird)
+        run = trainer.run("dense", bench.model, plan, state=start, watch=watch)
         compile_as_trained(bench, bench.model, plan.optimizer)
         trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
         snapshot = next(iter(run.snapshots.values()), None)
+        if bird is not None:
+            bird.forget()
+            _tell_early_end(bench, run.stopped_why)
     else:
         trained = capture(bench.model)
 
@@ -139,19 +146,25 @@ def _initial_state(bench: Bench) -> State | None:
     return State(weights=weights_of(bench.model))
 
 
-def _watch(bench: Bench, start: State | None) -> Callable[[int], None] | None:
-    """With `schedule.early_bird` the dense training ends when the mask has settled."""
+def _early_bird(bench: Bench, trainer: Trainer, start: State | None) -> EarlyBird | None:
     if not bench.recipe.schedule.early_bird or start is None:
         return None
-    bird = EarlyBird(bench, start.weights)
+    return EarlyBird(bench, start.weights, trainer.memory("early_bird.npz"))
 
-    def watch(epoch: int) -> None:
-        if bird.settled(epoch):
-            why = f"the mask had settled after {epoch} epochs (early bird)"
-            bench.reporter.warn("early_bird", f"The dense training ended early: {why}.")
-            raise Enough(why)
+
+def _watch(bird: EarlyBird) -> Callable[[int, keras.Model], None]:
+    """With `schedule.early_bird` the dense training ends when the mask has settled."""
+
+    def watch(epoch: int, model: keras.Model) -> None:
+        if bird.settled(epoch, model):
+            raise Enough(f"{SETTLED} after {epoch} epochs (early bird)")
 
     return watch
+
+
+def _tell_early_end(bench: Bench, why: str) -> None:
+    if why.startswith(SETTLED):
+        bench.reporter.warn("early_bird", f"The dense training ended early: {why}.")
 
 
 def _rewind_point(bench: Bench) -> tuple[str, int] | None:

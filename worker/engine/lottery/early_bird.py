@@ -7,12 +7,13 @@ would not change it.
 
 from __future__ import annotations
 
-from collections import deque
+from pathlib import Path
 
+import keras
 import numpy as np
 
 from worker.engine.lottery.batches import criterion_context
-from worker.engine.lottery.bench import Bench, weights_of
+from worker.engine.lottery.bench import Bench, assign, weights_of
 from worker.engine.pruning import criteria, schedules, selection
 from worker.engine.pruning.units import unit_scores
 
@@ -22,30 +23,55 @@ EPOCHS = 5
 
 
 class EarlyBird:
-    """Watches the dense training, one look an epoch."""
+    """Watches the dense training, one look an epoch; what it saw outlives the attempt.
 
-    def __init__(self, bench: Bench, initial: dict[str, np.ndarray]) -> None:
+    memory: the file that keeps the masks of the last epochs. It is written before the training's
+        own checkpoint, so an attempt that goes on from one finds every mask it needs; masks of
+        epochs that it repeats are those it would draw again.
+    """
+
+    def __init__(self, bench: Bench, initial: dict[str, np.ndarray], memory: Path) -> None:
         self._bench = bench
         self._initial = initial
-        self._seen: deque[np.ndarray] = deque(maxlen=EPOCHS)
+        self._memory = memory
+        self._seen = _read(memory) if memory.is_file() else {}
         self.epoch = 0
 
-    def settled(self, epoch: int) -> bool:
-        """Look once at the end of each epoch; True when the mask no longer moves."""
+    def settled(self, epoch: int, model: keras.Model) -> bool:
+        """Look once at the end of each epoch; True when the mask no longer moves.
+
+        model: the one that is trained, which need not be the bench's own.
+        """
         if epoch <= self.epoch:
             return False
         self.epoch = epoch
-        mask = self._mask()
-        full = len(self._seen) == EPOCHS
-        settled = full and all(distance(mask, other) < DISTANCE for other in self._seen)
-        self._seen.append(mask)
-        return settled
+        if epoch not in self._seen:
+            self._remember(epoch, self._mask(model))
+        before = [self._seen.get(earlier) for earlier in range(epoch - EPOCHS, epoch)]
+        mask = self._seen[epoch]
+        return all(other is not None and distance(mask, other) < DISTANCE for other in before)
 
-    def _mask(self) -> np.ndarray:
+    def forget(self) -> None:
+        """Drop the file: the dense training is over."""
+        self._memory.unlink(missing_ok=True)
+
+    def _remember(self, epoch: int, mask: np.ndarray) -> None:
+        # An attempt may go on from before the newest mask: twice as many are kept as are compared.
+        recent = {k: v for k, v in self._seen.items() if k > epoch - 2 * EPOCHS}
+        self._seen = {**recent, epoch: mask}
+        partial = self._memory.with_name(self._memory.name + ".partial")
+        with partial.open("wb") as stream:
+            packed = {str(k): np.packbits(v) for k, v in self._seen.items()}
+            np.savez(stream, size=np.array(mask.size), **packed)  # type: ignore[arg-type]
+        partial.replace(self._memory)
+
+    def _mask(self, model: keras.Model) -> np.ndarray:
         """The mask of a first round, global, one flat array."""
         bench = self._bench
         share = schedules.round_fraction(bench.recipe.schedule, 1)
-        values = weights_of(bench.model)
+        values = weights_of(model)
+        if model is not bench.model:
+            assign(bench.model, values)  # which criteria look at, and the training overwrites
         context = criterion_context(bench, values, self._initial, bench.seed_for("draw", 1))
         if bench.recipe.granularity == "unit":
             scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
@@ -60,3 +86,10 @@ class EarlyBird:
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     """Hamming distance of two masks, 0 to 1."""
     return float(np.mean(a != b))
+
+
+def _read(memory: Path) -> dict[int, np.ndarray]:
+    with np.load(memory, allow_pickle=False) as archive:
+        size = int(archive["size"])
+        packed = {int(name): archive[name] for name in archive.files if name != "size"}
+    return {epoch: np.unpackbits(bits, count=size).astype(bool) for epoch, bits in packed.items()}

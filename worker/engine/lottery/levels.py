@@ -22,9 +22,20 @@ import numpy as np
 
 from prunery.specs.base import Wire
 from prunery.specs.job import Figures
-from prunery.specs.report import ControlResult, Level
+from prunery.specs.report import ControlResult, Decision, Level
+from worker.engine.lottery.bench import Bench
 
 MANIFEST = "manifest.json"
+# What a report shows of every level, by level.
+_FACTS = ("width_plans", "sensitivity")
+
+
+class Said(Wire):
+    """What the report had to say when a level was finished: it outlives the attempt."""
+
+    warnings: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    facts: dict[str, Any] = {}
 
 
 class LevelRecord(Wire):
@@ -38,14 +49,20 @@ class LevelRecord(Wire):
     files: dict[str, str] = {}
     controls: tuple[ControlResult, ...] = ()
     notes: dict[str, Any] = {}
+    said: Said = Said()
 
 
 class LevelStore:
-    """Read and write the levels of one job (of one replicate)."""
+    """Read and write the levels of one job (of one replicate).
 
-    def __init__(self, root: Path, recipe_hash: str) -> None:
-        self._root = root
+    What was said while a level was made goes to its record, and back to the bench of a later
+    attempt, or its report would not know why the levels are as they are.
+    """
+
+    def __init__(self, root: Path, recipe_hash: str, bench: Bench) -> None:
+        self._root, self._bench = root, bench
         self.recipe_hash = recipe_hash
+        self._known: set[int] = set()
         root.mkdir(parents=True, exist_ok=True)
 
     def path(self, level: int) -> Path:
@@ -57,7 +74,11 @@ class LevelStore:
         if not manifest.is_file():
             return None
         record = LevelRecord.model_validate_json(manifest.read_bytes())
-        return record if record.recipe_hash == self.recipe_hash else None
+        if record.recipe_hash != self.recipe_hash:
+            return None
+        if level not in self._known:
+            self._recall(record)
+        return record
 
     def write(self, record: LevelRecord, fill: Callable[[Path], None]) -> LevelRecord:
         """Let `fill` write the files into a fresh folder, add hashes, and publish it at once."""
@@ -68,10 +89,26 @@ class LevelStore:
         scratch.mkdir(parents=True)
         fill(scratch)
         files = {p.name: sha256_of(p) for p in sorted(scratch.iterdir())}
-        whole = record.model_copy(update={"files": files, "recipe_hash": self.recipe_hash})
+        added = {"files": files, "recipe_hash": self.recipe_hash, "said": self._said(record.level)}
+        whole = record.model_copy(update=added)
         (scratch / MANIFEST).write_text(whole.model_dump_json(indent=1))
         scratch.replace(final)
+        self._known.add(record.level)
         return whole
+
+    def _said(self, level: int) -> Said:
+        reporter, facts = self._bench.reporter, self._bench.facts
+        return Said(
+            warnings=tuple(reporter.warnings),
+            decisions=tuple(reporter.decisions),
+            facts={name: facts[name][level] for name in _FACTS if level in facts.get(name, {})},
+        )
+
+    def _recall(self, record: LevelRecord) -> None:
+        self._known.add(record.level)
+        self._bench.reporter.recall(record.said.warnings, record.said.decisions)
+        for name, value in record.said.facts.items():
+            self._bench.facts.setdefault(name, {})[record.level] = value
 
 
 def sha256_of(path: Path) -> str:

@@ -49,7 +49,7 @@ def others(spec: EngineSpec, bench: Bench, recipe_hash: str) -> Iterator[Replica
         quiet = Reporter(bench.reporter.sink_without_levels())
         again = replace(set_up(own, quiet), seed=recipe.seed, loop=bench.loop)
         again.facts["redraw"] = not again.trained
-        store = LevelStore(folder / "levels", f"{recipe_hash}-{number}")
+        store = LevelStore(folder / "levels", f"{recipe_hash}-{number}", again)
         yield _run(again, Trainer(again), store)
         bench.reporter.finish(f"replicate/{number}")
 

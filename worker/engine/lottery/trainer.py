@@ -1,6 +1,7 @@
 """Named trainings: what one attempt finished, the next does not repeat; what it began, it resumes.
 
 checkpoint/running/        the newest checkpoint inside the training named in running/name
+checkpoint/watch/          what a watcher of the running training remembers
 checkpoint/done/<name>/    outcome.json, state.npz, rates.npy, snapshot-<step>.npz
 """
 
@@ -55,11 +56,12 @@ class Trainer:
         masks: dict[str, np.ndarray] | None = None,
         teacher: Any = None,
         state: State | None = None,
-        watch: Callable[[int], None] | None = None,
+        watch: Callable[[int, keras.Model], None] | None = None,
     ) -> Run:
         """Train `model` in place, or bring back what an earlier attempt made of it.
 
-        `watch` is called with the number of finished epochs and may raise `Enough`.
+        `watch` is called with the number of finished epochs and the model as it then is; it may
+        raise `Enough`.
         """
         done = self._root / "done" / name.replace("/", "--")
         if (done / "outcome.json").is_file():
@@ -76,6 +78,12 @@ class Trainer:
         for note in run.notes:
             self._bench.reporter.warn("training", f"{name}: {note}")
         return run
+
+    def memory(self, name: str) -> Path:
+        """A file that travels with the checkpoint: stored after it, so it is never the older."""
+        folder = self._root / "watch"
+        folder.mkdir(exist_ok=True)
+        return folder / name
 
     def forget(self, prefix: str) -> None:
         """Drop outcomes that a finished level holds now."""
@@ -144,7 +152,7 @@ class Trainer:
         if running.is_file():
             self._bench.reporter.checkpoint(running.stat().st_mtime)
         if watch is not None and progress.step:
-            watch(progress.step * progress.epochs // progress.steps)
+            watch(progress.step * progress.epochs // progress.steps, progress.model)
 
 
 def _write(folder: Path, run: Run) -> None:

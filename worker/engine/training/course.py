@@ -180,6 +180,7 @@ class Course:
             epochs=self.plan.epochs,
             examples=self.step * self.feed.batch,
             loss=self.total / max(done, 1),
+            model=self.standing.model,
         )
         if self.report is not None:
             try:

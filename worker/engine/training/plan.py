@@ -73,7 +73,10 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands; `loss` is the mean of the running epoch."""
+    """Where a training stands; `loss` is the mean of the running epoch.
+
+    model: holds the weights as they are now; it may be another of the same shape than was given.
+    """
 
     step: int
     steps: int
@@ -81,6 +84,7 @@ class Progress:
     epochs: int
     examples: int
     loss: float
+    model: Any = None
 
 
 @dataclass(frozen=True)
