@@ -84,7 +84,11 @@ def resolve(recipe: dict[str, Any]) -> Recipe:
 def rules_apply(recipe: Recipe, request: JobRequest) -> None:
     """Raise what follows from the request as a whole."""
     try:
-        rules.check_start(recipe, has_initial_model=request.initial_model is not None)
+        rules.check_inputs(
+            recipe,
+            has_initial_model=request.initial_model is not None,
+            has_dataset=request.dataset is not None or recipe.training.epochs != 0,
+        )
     except PruneryError as error:
         raise PruneryError(
             error.code, error.detail, hint=error.hint, errors=_below(error.errors)

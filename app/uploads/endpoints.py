@@ -21,7 +21,7 @@ from app.uploads.kinds import Kind, UploadTable
 from app.uploads.repository import UploadRepository
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError
-from prunery.specs.presets import field_errors
+from prunery.specs.findings import field_errors
 
 Pairs = list[tuple[str, str]]
 ReadOptions = Callable[[Pairs], DatasetOptions | None]

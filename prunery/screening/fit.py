@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from prunery.screening import asked
 from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
 from prunery.specs.errors import FieldError
 from prunery.specs.models import ModelSummary, TensorInfo
@@ -20,7 +21,8 @@ _NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_c
 
 def match(model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe) -> list[FieldError]:
     """Every finding, as pointers into the body of POST /v1/jobs."""
-    return [*_data(model, dataset, recipe), *_layers(model, recipe)]
+    found = (asked.names(recipe), asked.against(model, dataset, recipe))
+    return [*_data(model, dataset, recipe), *(error for part in found for error in part)]
 
 
 def _data(
@@ -36,29 +38,6 @@ def _data(
         yield from _input(tensor, arrays, model, dataset)
     if len(model.outputs) == 1:
         yield from _output(model, arrays, dataset, recipe)
-
-
-def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
-    """Layer paths in the recipe must be the model's."""
-    if not model.layer_paths:
-        return
-    known = set(model.layer_paths)
-    for index, path in enumerate(recipe.protect):
-        if path not in known:
-            yield FieldError(pointer=f"/recipe/protect/{index}", message=_no_layer(path, model))
-    for path in recipe.layer_fractions:
-        if path not in known:
-            escaped = path.replace("~", "~0").replace("/", "~1")
-            yield FieldError(
-                pointer=f"/recipe/layer_fractions/{escaped}", message=_no_layer(path, model)
-            )
-
-
-def _no_layer(path: str, model: ModelSummary) -> str:
-    last = path.rsplit("/", 1)[-1]
-    like = [known for known in model.layer_paths if known.rsplit("/", 1)[-1] == last]
-    some = ", ".join((like or model.layer_paths)[:8])
-    return f"The model has no layer {path[:80]!r}; it has, for example: {some[:300]}."
 
 
 def _input(
@@ -141,12 +120,12 @@ def _wide(
 
 
 def _loss(label: LabelInfo, width: int, recipe: Recipe) -> Iterator[FieldError]:
-    asked = recipe.training.loss
-    if asked == "auto" or not recipe.training.epochs:
+    loss = recipe.training.loss
+    if loss == "auto" or not recipe.training.epochs:
         return
-    instead = _better_loss(asked.lower(), label.kind, width)
+    instead = _better_loss(loss.lower(), label.kind, width)
     if instead is not None:
-        message = f"{asked!r} does not fit these labels and {width} output units; write {instead}."
+        message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
         yield FieldError(pointer="/recipe/training/loss", message=message)
 
 
@@ -155,7 +134,7 @@ def _better_loss(loss: str, labels: str, width: int) -> str | None:
     numeric = any(word in loss for word in _NUMERIC)
     if width == 1 and "categorical" in loss:
         return "binary_crossentropy for two classes, or mean_squared_error for numbers"
-    if width > 1 and labels in ("integers", "strings") and ("binary" in loss or numeric):
+    if width > 1 and labels in ("integers", "strings") and "categorical" not in loss:
         return "sparse_categorical_crossentropy"
     if labels == "multi_label" and "categorical" in loss:
         return "binary_crossentropy"

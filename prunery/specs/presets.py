@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.findings import field_errors
 from prunery.specs.recipe import Recipe
 
 DEFAULT = "balanced"
@@ -92,9 +93,15 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
     Raises `preset_unknown` or `recipe_invalid`, the latter with a pointer for every wrong field.
     """
     asked = dict(request or {})
-    name = asked.pop("preset", None) or DEFAULT
-    if name not in PRESETS:
-        raise PruneryError("preset_unknown", f"There is no preset named {str(name)[:100]!r}.")
+    name = asked.pop("preset", None)
+    name = DEFAULT if name is None else name
+    if not isinstance(name, str) or name not in PRESETS:
+        message = f"Write one of {', '.join(PRESETS)}."
+        raise PruneryError(
+            "preset_unknown",
+            f"There is no preset named {str(name)[:100]!r}.",
+            errors=[FieldError(pointer="/preset", message=message)],
+        )
     merged = _without_training(_overlay(PRESETS[name], asked), asked)
     try:
         recipe = Recipe.model_validate({**merged, "preset": name}, strict=False)
@@ -102,7 +109,7 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
         raise PruneryError(
             "recipe_invalid",
             "The recipe has fields that are not valid.",
-            errors=field_errors(error, merged),
+            errors=field_errors(error, merged, Recipe),
         ) from None
     from prunery.specs.rules import check  # the rules speak of whole recipes: they come last
 
@@ -115,42 +122,16 @@ def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[
     training = merged.get("training")
     if not isinstance(training, Mapping) or training.get("epochs") != 0:
         return merged
-    implied: dict[str, Any] = {"controls": [], "rewind": {"to": "none", "rescale_init": False}}
+    implied: dict[str, Any] = {}
+    rewind = asked.get("rewind", {})
+    if isinstance(rewind, Mapping) and rewind.get("to", "auto") == "auto":
+        implied["rewind"] = {"to": "none", "rescale_init": False}
+    if "controls" not in asked:
+        implied["controls"] = []
     if "objective" not in asked:
         keeps_target = merged["objective"].get("parameters_ratio")
         implied["objective"] = {"parameters_ratio": keeps_target} if keeps_target else {}
     return {**merged, **implied}
-
-
-def field_errors(error: ValidationError, given: Any) -> tuple[FieldError, ...]:
-    """Pydantic's findings as JSON pointers into `given`, with words; one entry a field.
-
-    Where a field may be one of several types, Pydantic names each of them behind the field.
-    """
-    found: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False):
-        place = _place(item["loc"], given, is_missing=item["type"] == "missing")
-        found.setdefault("".join(f"/{_escape(part)}" for part in place), []).append(item["msg"])
-    return tuple(
-        FieldError(pointer=pointer, message="; or: ".join(dict.fromkeys(messages)))
-        for pointer, messages in found.items()
-    )
-
-
-def _place(location: tuple[int | str, ...], given: Any, *, is_missing: bool) -> list[int | str]:
-    """The parts of `location` that lead somewhere in what was given."""
-    place: list[int | str] = []
-    for part in location:
-        try:
-            given = given[part]
-        except (TypeError, KeyError, IndexError):
-            continue
-        place.append(part)
-    return [*place, location[-1]] if is_missing else place
-
-
-def _escape(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,11 @@ class DataOptions(Wire):
     labels: Literal["auto", "integers", "one_hot", "multi_label", "values"] = "auto"
 
 
+Weight = Annotated[float, Field(gt=0)]
+# By class; or, where the model has several outputs, by output and then by class.
+ClassWeights = Literal["balanced"] | dict[str, Weight | Literal["balanced"] | dict[str, Weight]]
+
+
 class Training(Wire):
     """How the dense model and every level are trained. `epochs: 0` prunes without training.
 
@@ -103,7 +108,7 @@ class Training(Wire):
     loss: str = "auto"
     metric: str = "auto"
     early_stopping: bool = True
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    class_weight: ClassWeights | None = None
     distillation: Fraction = 0.0
     precision: Literal["from model", "float32", "mixed_float16", "mixed_bfloat16"] = "from model"
     loop: Literal["auto", "xla", "graph", "fit"] = "auto"

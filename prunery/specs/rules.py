@@ -12,7 +12,6 @@ from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.recipe import Recipe
 
 NOT_YET_EXPORTS = ("tflite", "tflite_int8", "onnx")
-WEIGHT_ONLY = ("snip", "grasp", "synflow")
 UNIT_ONLY = ("bias_displacement", "bn_scale", "fpgm", "apoz")
 
 
@@ -35,17 +34,18 @@ def _not_available(recipe: Recipe) -> Iterator[FieldError]:
 
 
 def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
-    criterion, granularity = recipe.criterion, recipe.granularity
-    if (criterion.name == "threshold") != (criterion.threshold is not None):
-        yield FieldError(
-            pointer="/criterion/threshold",
-            message='Goes with criterion.name "threshold", which needs it: a number above 0.',
-        )
-    if granularity != "unit" and criterion.name in UNIT_ONLY:
-        yield FieldError(
-            pointer="/criterion/name",
-            message=f'{criterion.name!r} ranks units: set granularity to "unit".',
-        )
+    yield from _granularity(recipe)
+    yield from _criterion(recipe)
+    yield from _layers(recipe)
+    yield from _controls(recipe)
+    yield from _rewind(recipe)
+    yield from _early_bird(recipe)
+    if recipe.training.epochs == 0:
+        yield from _without_training(recipe)
+
+
+def _granularity(recipe: Recipe) -> Iterator[FieldError]:
+    granularity = recipe.granularity
     if (granularity == "block") != (recipe.block_shape is not None):
         yield FieldError(
             pointer="/block_shape", message='Goes with granularity "block": [rows, columns].'
@@ -59,21 +59,101 @@ def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
             pointer="/objective/density",
             message='Counts weights: use parameters_ratio, or granularity "weight".',
         )
-    if granularity != "unit" and "random_units" in recipe.controls:
+    if granularity == "unit" and recipe.schedule.output_layer_fraction is not None:
+        yield FieldError(
+            pointer="/schedule/output_layer_fraction",
+            message="The output layer's units are the model's answers: write null.",
+        )
+    if granularity != "unit" and recipe.round_to > 1:
+        yield FieldError(
+            pointer="/round_to", message='Counts units: write 1, or set granularity to "unit".'
+        )
+
+
+def _criterion(recipe: Recipe) -> Iterator[FieldError]:
+    criterion = recipe.criterion
+    if (criterion.name == "threshold") != (criterion.threshold is not None):
+        yield FieldError(
+            pointer="/criterion/threshold",
+            message='Goes with criterion.name "threshold", which needs it: a number above 0.',
+        )
+    if recipe.granularity != "unit" and criterion.name in UNIT_ONLY:
+        yield FieldError(
+            pointer="/criterion/name",
+            message=f'{criterion.name!r} ranks units: set granularity to "unit".',
+        )
+
+
+def _layers(recipe: Recipe) -> Iterator[FieldError]:
+    for path in recipe.protect:
+        if path in recipe.layer_fractions:
+            escaped = path.replace("~", "~0").replace("/", "~1")
+            yield FieldError(
+                pointer=f"/layer_fractions/{escaped}",
+                message="This layer is protected, too: name it in one of the two.",
+            )
+    if recipe.minimum_kept == 1:
+        yield FieldError(
+            pointer="/minimum_kept", message="Then nothing could go: write less than 1."
+        )
+
+
+def _controls(recipe: Recipe) -> Iterator[FieldError]:
+    if recipe.granularity != "unit" and "random_units" in recipe.controls:
         yield FieldError(pointer="/controls", message='Use "random_mask" with weight granularity.')
-    if granularity == "unit" and "random_mask" in recipe.controls:
+    if recipe.granularity == "unit" and "random_mask" in recipe.controls:
         yield FieldError(pointer="/controls", message='Use "random_units" with unit granularity.')
-    if recipe.schedule.early_bird and recipe.objective.max_metric_drop is not None:
+    for index, control in enumerate(recipe.controls):
+        if control in recipe.controls[:index]:
+            yield FieldError(pointer=f"/controls/{index}", message="Named before: leave it out.")
+
+
+def _rewind(recipe: Recipe) -> Iterator[FieldError]:
+    rewind = recipe.rewind
+    if rewind.at and rewind.to not in ("step", "epoch"):
+        yield FieldError(pointer="/rewind/at", message='Goes with rewind.to "step" or "epoch".')
+    if rewind.to == "epoch" and _beyond(recipe):
+        yield FieldError(
+            pointer="/rewind/at", message="Lies beyond the last epoch of the dense training."
+        )
+    if rewind.rescale_init is True and recipe.granularity != "unit":
+        yield FieldError(
+            pointer="/rewind/rescale_init",
+            message='Only a smaller net has another scale: write "auto", or granularity "unit".',
+        )
+    if rewind.rescale_init is True and rewind.to not in ("auto", "initial"):
+        yield FieldError(
+            pointer="/rewind/rescale_init",
+            message='Rescales initial weights: write "auto", or set rewind.to to "initial".',
+        )
+
+
+def _early_bird(recipe: Recipe) -> Iterator[FieldError]:
+    if not recipe.schedule.early_bird:
+        return
+    if recipe.objective.max_metric_drop is not None:
         yield FieldError(
             pointer="/schedule/early_bird",
             message="Ends the dense training early: no drop can be held against it; set objective.",
         )
-    if recipe.rewind.at and recipe.rewind.to not in ("step", "epoch"):
-        yield FieldError(pointer="/rewind/at", message='Goes with rewind.to "step" or "epoch".')
-    if recipe.rewind.to == "epoch" and _beyond(recipe):
+    if recipe.start == "trained" or recipe.training.epochs == 0:
         yield FieldError(
-            pointer="/rewind/at", message="Lies beyond the last epoch of the dense training."
+            pointer="/schedule/early_bird",
+            message="Ends the dense training, and here there is none: write false.",
         )
+
+
+def _without_training(recipe: Recipe) -> Iterator[FieldError]:
+    """Presets give way to `training.epochs: 0`; what a person asked for is not passed over."""
+    if recipe.rewind.to != "none":
+        message = 'Nothing is trained again (training.epochs is 0): write "none".'
+        yield FieldError(pointer="/rewind/to", message=message)
+    if recipe.controls:
+        message = "Controls are trained, and training.epochs is 0: write []."
+        yield FieldError(pointer="/controls", message=message)
+    if recipe.replicates > 1:
+        message = "Without training (training.epochs is 0) every run is the same: write 1."
+        yield FieldError(pointer="/replicates", message=message)
 
 
 def _beyond(recipe: Recipe) -> bool:
@@ -81,18 +161,48 @@ def _beyond(recipe: Recipe) -> bool:
     return epochs != "auto" and recipe.rewind.at > epochs
 
 
-def check_start(recipe: Recipe, *, has_initial_model: bool) -> None:
-    """Raise `recipe_invalid` where a rewind point cannot exist for this upload."""
-    if recipe.start == "trained" and not has_initial_model and recipe.rewind.to in _NEEDS_PAST:
+def check_inputs(recipe: Recipe, *, has_initial_model: bool, has_dataset: bool) -> None:
+    """Raise `recipe_invalid` for what the files given with the recipe rule out."""
+    wrong = [*_past(recipe, has_initial_model=has_initial_model)]
+    if not has_dataset:
+        wrong += _needs_data(recipe)
+    if wrong:
+        raise PruneryError(
+            "recipe_invalid", "The recipe does not go with the files given.", errors=wrong
+        )
+
+
+def _past(recipe: Recipe, *, has_initial_model: bool) -> Iterator[FieldError]:
+    if has_initial_model and recipe.start in ("untrained", "reinitialize"):
+        message = 'initial_model goes with a trained upload: write "trained" or "auto".'
+        yield FieldError(pointer="/start", message=message)
+    if has_initial_model or recipe.start != "trained":
+        return
+    if recipe.rewind.to in _NEEDS_PAST:
         message = (
             "A trained upload has no earlier weights to go back to: write "
             '"learning_rate" or "none", or give initial_model.'
         )
-        raise PruneryError(
-            "recipe_invalid",
-            "The rewind point does not exist for this upload.",
-            errors=[FieldError(pointer="/rewind/to", message=message)],
+        yield FieldError(pointer="/rewind/to", message=message)
+    if recipe.criterion.name == "movement":
+        message = (
+            "Nobody knows how far the weights of a trained upload have come: write "
+            '"magnitude", or give initial_model.'
         )
+        yield FieldError(pointer="/criterion/name", message=message)
+
+
+def _needs_data(recipe: Recipe) -> Iterator[FieldError]:
+    if recipe.criterion.name in _LOOKS_AT_DATA:
+        message = 'Looks at examples: give a dataset, or write "magnitude".'
+        yield FieldError(pointer="/criterion/name", message=message)
+    if recipe.scope == "sensitivity":
+        message = 'Measures with examples: give a dataset, or write "global".'
+        yield FieldError(pointer="/scope", message=message)
+    if recipe.objective.max_metric_drop is not None:
+        message = "Measured on examples: give a dataset, or leave it out."
+        yield FieldError(pointer="/objective/max_metric_drop", message=message)
 
 
 _NEEDS_PAST = ("initial", "step", "epoch")
+_LOOKS_AT_DATA = ("snip", "grasp", "taylor", "apoz")

@@ -28,7 +28,7 @@ def test_streamed_pieces_train_as_resident_data(tmp_path):
             batch_size=16,
             loop="graph",
             resident_bytes=resident,
-            class_weight={0: 2.0},
+            class_weight=[{0: 2.0}],
         )
         return train(model, data, None, plan, state=start)
 

@@ -37,6 +37,7 @@ def _both(model, split, plan, **compiled):
     )
     x = split.x if len(split.x) > 1 else next(iter(split.x.values()))
     y = split.y if len(split.y) > 1 else next(iter(split.y.values()))
+    y = compiled.pop("y", y)
     model.fit(
         x, y, batch_size=plan.batch_size, epochs=plan.epochs, shuffle=False, verbose=0, **compiled
     )
@@ -82,7 +83,7 @@ def test_class_weights_are_as_in_fit():
         batch_size=32,
         shuffle=False,
         loop="graph",
-        class_weight={0: 5.0, 2: 0.1},
+        class_weight=[{0: 5.0, 2: 0.1}],
     )
     ours, fitted = _both(mlp(), blobs(), plan, class_weight={0: 5.0, 1: 1.0, 2: 0.1})
     unweighted = mlp()
@@ -119,6 +120,25 @@ def test_several_inputs_and_outputs_go_by_name():
         loop="graph",
     )
     ours, fitted = _both(model, split, plan)
+    for one, other in zip(ours, fitted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_class_weights_weigh_the_output_they_are_given_for():
+    model, split = _two_in_two_out()
+    plan = TrainingPlan(
+        keras.optimizers.SGD(0.05),
+        {"size": "mse", "kind": "sparse_categorical_crossentropy"},
+        epochs=2,
+        batch_size=16,
+        shuffle=False,
+        loop="graph",
+        class_weight=[{1: 4.0}, None],
+    )
+    by_class = np.where(split.y["kind"] == 1, 4.0, 1.0).astype("float32")
+    sample_weight = [by_class, np.ones(50, "float32")]
+    y = [split.y["kind"], split.y["size"]]
+    ours, fitted = _both(model, split, plan, y=y, sample_weight=sample_weight)
     for one, other in zip(ours, fitted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 

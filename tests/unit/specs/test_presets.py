@@ -51,4 +51,4 @@ def test_field_of_several_types_is_one_error() -> None:
     found = refused({"training": {"batch_size": "many"}})
     assert list(found) == ["/training/batch_size"]
     assert "auto" in found["/training/batch_size"]
-    assert "; or: " in found["/training/batch_size"]
+    assert ". Or " in found["/training/batch_size"]

@@ -24,7 +24,7 @@ from prunery.specs.models import ModelSummary, TaskKind
 from prunery.specs.recipe import DataOptions
 from worker.engine.datasets.dataset import Dataset, Split
 
-FORMAT = 1
+FORMAT = 2
 META = "meta.json"
 _BLOCK_BYTES = 32 * 2**20
 # Smaller sets are held in memory; larger ones stay mapped, and the system keeps what fits.
@@ -61,6 +61,7 @@ class Made:
     sha256: str
     format: str
     classes: tuple[str, ...] | None
+    classes_of: dict[str, tuple[str, ...]]
     label_mapping: dict[str, int] | None
     notes: list[str]
     resize: str | None
@@ -180,6 +181,7 @@ def load(folder: Path, scratch: Path) -> Dataset | None:
         sha256=meta["sha256"],
         format=meta["format"],
         classes=None if meta["classes"] is None else tuple(meta["classes"]),
+        classes_of={name: tuple(found) for name, found in meta["classes_of"].items()},
         label_mapping=meta["label_mapping"],
         notes=tuple(meta["notes"]),
         resize=meta["resize"],

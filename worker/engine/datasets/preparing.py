@@ -109,6 +109,7 @@ class _Preparation:
             sha256=digest,
             format=self.source.format,
             classes=next((plan.classes for plan in plans.values() if plan.classes), None),
+            classes_of={name: plan.classes for name, plan in plans.items() if plan.classes},
             label_mapping=next((plan.mapping for plan in plans.values() if plan.mapping), None),
             notes=list(dict.fromkeys(self.notes)),
             resize=self.source.resize,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.metrics import FITTING, canonical
 from prunery.specs.models import TaskKind
 from worker.engine.evaluation import formulas
 
@@ -22,25 +23,6 @@ Arrays = np.ndarray | Mapping[str, np.ndarray]
 # The largest class over the smallest from which plain accuracy misleads.
 UNBALANCED = 4.0
 
-_ALIASES = {
-    "acc": "accuracy",
-    "categorical_accuracy": "accuracy",
-    "sparse_categorical_accuracy": "accuracy",
-    "binary_accuracy": "accuracy",
-    "compile_metrics": "",
-    "mean_squared_error": "mse",
-    "mean_absolute_error": "mae",
-    "root_mean_squared_error": "rmse",
-    "mean_io_u": "mean_iou",
-    "mean_iou": "mean_iou",
-    "one_hot_mean_io_u": "mean_iou",
-    "one_hot_io_u": "mean_iou",
-    "f1_score": "f1",
-    "fbeta_score": "f1",
-    "r2_score": "r2",
-    "top_k_categorical_accuracy": "top_5_accuracy",
-    "sparse_top_k_categorical_accuracy": "top_5_accuracy",
-}
 _DEFAULT: dict[str, str] = {
     "multiclass": "accuracy",
     "binary": "accuracy",
@@ -49,15 +31,6 @@ _DEFAULT: dict[str, str] = {
     "regression": "mse",
     "autoencoder": "mse",
     "unknown": "mse",
-}
-_FITTING: dict[str, tuple[str, ...]] = {
-    "multiclass": ("accuracy", "balanced_accuracy", "top_5_accuracy", "f1"),
-    "binary": ("accuracy", "balanced_accuracy", "auc", "f1"),
-    "multilabel": ("accuracy", "auc", "f1"),
-    "per_position": ("accuracy", "balanced_accuracy", "mean_iou"),
-    "regression": ("mse", "mae", "rmse", "r2"),
-    "autoencoder": ("mse", "mae", "rmse"),
-    "unknown": ("mse", "mae", "rmse", "r2"),
 }
 
 
@@ -134,7 +107,7 @@ def choose_metric(
     metric = Metric(
         "", task, "", from_logits=bool(getattr(loss, "from_logits", False)), output=output
     )
-    fitting = _FITTING[task]
+    fitting = FITTING[task]
     if asked != "auto":
         name = canonical(asked)
         if name not in fitting:
@@ -164,15 +137,6 @@ def choose_metric(
 def baseline(metric: Metric, y: Arrays) -> float:
     """The figure of a model that knows nothing but the labels: majority class, mean or median."""
     return formulas.baseline(metric.name, metric.task, _named(y, metric.output))
-
-
-def canonical(name: str) -> str:
-    """A metric's name in our words, whatever Keras calls it."""
-    snake = "".join(
-        f"_{c.lower()}" if c.isupper() and i and name[i - 1].islower() else c.lower()
-        for i, c in enumerate(name)
-    )
-    return _ALIASES.get(snake, snake)
 
 
 def imbalance(counts: Sequence[int] | None) -> float:

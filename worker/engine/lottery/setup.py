@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineSpec
 from prunery.specs.models import TaskKind
 from prunery.specs.recipe import Recipe
 from prunery.specs.report import Task
-from prunery.specs.rules import check_start
+from prunery.specs.rules import check_inputs
 from worker.engine import evaluation, profiling
 from worker.engine.datasets import Dataset, prepare
 from worker.engine.graph import analyse
 from worker.engine.loading import Loaded, load, summarise
-from worker.engine.lottery import lengths, losses
+from worker.engine.lottery import class_weighting, lengths, losses, premises
 from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.start import settle_start
 from worker.engine.lottery.unit_cut import check_paths
@@ -34,7 +34,11 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
     if recipe is None or spec.model is None:
         raise PruneryError("recipe_invalid", "A pruning job needs a model and a recipe.")
     reporter.stage("checking")
-    check_start(recipe, has_initial_model=spec.initial_model is not None)
+    check_inputs(
+        recipe,
+        has_initial_model=spec.initial_model is not None,
+        has_dataset=spec.dataset is not None or recipe.training.epochs != 0,
+    )
     loaded = load(spec.model, limits=spec.limits)
     summary = summarise(loaded, flops=profiling.flops(loaded.model))
     bench = Bench(
@@ -49,6 +53,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         seed=recipe.seed,
     )
     check_paths(bench, set(layer_paths(loaded.model)))
+    premises.check_names(bench)
     for note in loaded.notes:
         reporter.warn("model", note)
     if spec.dataset is not None:
@@ -56,9 +61,11 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         _settle_task(bench)
     elif recipe.training.epochs != 0:
         raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
+    premises.check_labels(bench)
     settle_start(bench)
     if spec.initial_model is not None:
         _take_initial(bench)
+    premises.check_past(bench)
     return bench
 
 
@@ -145,7 +152,7 @@ def _settle_task(bench: Bench) -> None:
         classes=dataset.classes,
     )
     lengths.settle(bench)
-    bench.facts["class_weight"] = _class_weight(bench)
+    bench.facts["class_weight"] = class_weighting.settle(bench)
 
 
 def _learns_from_dense(recipe: Recipe) -> bool:
@@ -162,37 +169,6 @@ def _counts(dataset: Dataset) -> list[int] | None:
         return [int(n) for n in labels.sum(axis=0)]
     least = len(dataset.classes or ())
     return [int(n) for n in np.bincount(labels.astype(np.int64).reshape(-1), minlength=least)]
-
-
-def _class_weight(bench: Bench) -> dict[int, float] | None:
-    """Weights by class index: none, the recipe's by class name, or n / (classes * count)."""
-    asked = bench.recipe.training.class_weight
-    assert bench.dataset is not None
-    counts, classes = _counts(bench.dataset), bench.dataset.classes
-    if asked is None:
-        return None
-    if not counts or not classes:
-        raise PruneryError(
-            "recipe_invalid",
-            "Class weights need labels that are classes.",
-            errors=[FieldError(pointer="/training/class_weight", message="Leave it out.")],
-        )
-    if asked == "balanced":
-        total = sum(counts)
-        return {n: total / (len(counts) * count) for n, count in enumerate(counts) if count}
-    unknown = [name for name in asked if name not in classes]
-    if unknown:
-        raise PruneryError(
-            "recipe_invalid",
-            f"There is no class {unknown[0][:80]!r}.",
-            errors=[
-                FieldError(
-                    pointer="/training/class_weight",
-                    message=f"Classes are: {', '.join(classes[:20])}.",
-                )
-            ],
-        )
-    return {classes.index(name): weight for name, weight in asked.items()}
 
 
 def _take_initial(bench: Bench) -> None:

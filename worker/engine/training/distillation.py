@@ -29,14 +29,16 @@ class Teaching:
     temperature: float
     kinds: tuple[OutputKind, ...]
 
-    def loss(self, outputs: list[Any], taught: list[Any], weight: Any | None) -> Any:
+    def loss(self, outputs: list[Any], taught: list[Any], weights: list[Any] | None) -> Any:
         """Mean over the batch of the distance between student and teacher, all outputs summed."""
         total = tf.zeros((), tf.float32)
-        for kind, student, teacher in zip(self.kinds, outputs, taught, strict=True):
+        for index, (kind, student, teacher) in enumerate(
+            zip(self.kinds, outputs, taught, strict=True)
+        ):
             distance = self._distance(kind, tf.cast(student, tf.float32), teacher)
-            if weight is not None:
+            if weights is not None:
                 extra = [1] * (len(distance.shape) - 1)
-                distance *= tf.reshape(tf.cast(weight, tf.float32), [-1, *extra])
+                distance *= tf.reshape(tf.cast(weights[index], tf.float32), [-1, *extra])
             total += tf.reduce_mean(distance)
         return self.share * total
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,7 +26,7 @@ class TrainingPlan:
     schedule: "from model" replays the optimizer's own rate or schedule, fitted to this length;
         "constant_ema" holds its peak rate and averages the weights; "linear" falls from it to 0.
     rate_trace: the learning rate of every step, given (learning-rate rewinding); wins.
-    class_weight: by class index.
+    class_weight: of each output, by class index.
     distillation: share of the teacher in the loss, 0 to 1; 1 needs no labels. Without a teacher
         labels alone count.
     steps: stop after so many steps, counted like `epochs` from the very beginning.
@@ -46,7 +46,7 @@ class TrainingPlan:
     recalibration_batches: int = 50
     early_stopping: bool = False
     patience: int = 5
-    class_weight: Mapping[int, float] | None = None
+    class_weight: Sequence[Mapping[int, float] | None] | None = None
     precision: Literal["from model", "float32", "mixed_float16", "mixed_bfloat16"] = "from model"
     loop: Literal["auto", "xla", "graph", "fit"] = "auto"
     seed: int = 0

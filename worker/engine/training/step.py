@@ -117,20 +117,26 @@ class Step:
         first_extra = layout.inputs + len(layout.labels)
         labels = [as_labels(value) for value in tensors[layout.inputs : first_extra]]
         extras = tensors[first_extra:]
-        weight = extras[0] if layout.weighted else None
+        weights = self._weights(extras[0]) if layout.weighted else None
         # Only while this is traced: whoever else calls the model gets it as it is.
         with computed_in(self.model, self.precision):
             outputs = self.model(pack_inputs(self.model, inputs), training=True)
         parts = []
         if self._loss is not None and labels:
-            hard = self._loss(keras.tree.pack_sequence_as(outputs, labels), outputs, weight)
+            packed = None if weights is None else keras.tree.pack_sequence_as(outputs, weights)
+            hard = self._loss(keras.tree.pack_sequence_as(outputs, labels), outputs, packed)
             share = self.teaching.share if self.teaching else 0.0
             parts.append(hard * (1.0 - share) if share else hard)
         if self.teaching is not None:
             taught = extras[int(layout.weighted) :]
-            parts.append(self.teaching.loss(keras.tree.flatten(outputs), taught, weight))
+            parts.append(self.teaching.loss(keras.tree.flatten(outputs), taught, weights))
         parts.extend(tf.reduce_sum(tf.cast(extra, tf.float32)) for extra in self.model.losses)
         return tf.add_n([tf.cast(part, tf.float32) for part in parts])
+
+    def _weights(self, given: Any) -> list[Any]:
+        """The weight of each example for each output: (N,), or one column an output."""
+        count = len(self.layout.labels)
+        return [given] if count < 2 else [given[:, index] for index in range(count)]
 
     def _masked_gradient(self, gradient: Any, variable: Any) -> Any:
         """Cut masked entries out, or they would count in norms, factors and moments."""

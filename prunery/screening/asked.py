@@ -1,0 +1,159 @@
+"""Does what a recipe names exist: optimizer, loss and metric in Keras, layers and classes here?
+
+Judged at job creation, before queueing; pointers go into the body of POST /v1/jobs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from prunery.screening import allowlist
+from prunery.specs import metrics
+from prunery.specs.datasets import DatasetSummary, LabelInfo
+from prunery.specs.errors import FieldError
+from prunery.specs.models import ModelSummary, TaskKind
+from prunery.specs.recipe import ClassWeights, Recipe
+
+# What Keras calls its losses besides their full names.
+_LOSS_ALIASES = ("bce", "kld", "mae", "mape", "mse", "msle")
+_WRAPPERS = ("lossscaleoptimizer", "multioptimizer")
+
+
+def names(recipe: Recipe) -> Iterator[FieldError]:
+    """What needs neither model nor data to be judged."""
+    training = recipe.training
+    if training.optimizer != "from model" and _plain(training.optimizer) not in _optimizers():
+        message = f'Write {", ".join(sorted(_optimizers()))} or "from model".'
+        yield _wrong("training/optimizer", f"Keras has no such optimizer. {message}")
+    if training.loss != "auto" and _plain(training.loss) not in _losses():
+        some = "sparse_categorical_crossentropy, binary_crossentropy, mean_squared_error"
+        message = f'Keras has no such loss. Write for example {some}, or "auto".'
+        yield _wrong("training/loss", message)
+    if training.metric != "auto" and metrics.canonical(training.metric) not in metrics.known():
+        message = f'Write one of {", ".join(metrics.known())}, or "auto".'
+        yield _wrong("training/metric", message)
+
+
+def against(
+    model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe
+) -> Iterator[FieldError]:
+    """What the model or the data decide."""
+    yield from _layers(model, recipe)
+    if recipe.criterion.name == "bn_scale" and not model.has_normalization:
+        message = 'The model has no BatchNormalization whose scale could rank: write "magnitude".'
+        yield _wrong("criterion/name", message)
+    if dataset is None:
+        return
+    if recipe.criterion.name in ("snip", "grasp", "taylor") and not _has_answers(model, dataset):
+        yield _wrong("criterion/name", 'Needs labels: add them, or write "magnitude".')
+    if recipe.data.resize != "auto" and dataset.format != "image_folders":
+        yield _wrong("data/resize", 'Only photos in folders are resized: write "auto".')
+    yield from _rewind_point(dataset, recipe)
+    yield from _metric(model, dataset, recipe)
+    weights = recipe.training.class_weight
+    if weights is not None:
+        yield from _class_weight(model, dataset, weights)
+
+
+def _has_answers(model: ModelSummary, dataset: DatasetSummary) -> bool:
+    """Whether there may be labels: some were found, arrays are left over, or it is an encoder."""
+    arrays = {info.name for info in dataset.arrays if info.split in ("train", "all")}
+    reproduces = model.inputs[0].shape == model.outputs[0].shape
+    return bool(dataset.labels) or len(arrays) > len(model.inputs) or reproduces
+
+
+def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
+    """Layer paths in the recipe must be the model's."""
+    if not model.layer_paths:
+        return
+    known = set(model.layer_paths)
+    for index, path in enumerate(recipe.protect):
+        if path not in known:
+            yield _wrong(f"protect/{index}", _no_layer(path, model))
+    for path in recipe.layer_fractions:
+        if path not in known:
+            yield _wrong(f"layer_fractions/{_escaped(path)}", _no_layer(path, model))
+
+
+def _no_layer(path: str, model: ModelSummary) -> str:
+    last = path.rsplit("/", 1)[-1]
+    like = [known for known in model.layer_paths if known.rsplit("/", 1)[-1] == last]
+    some = ", ".join((like or model.layer_paths)[:8])
+    return f"The model has no layer {path[:80]!r}; it has, for example: {some[:300]}."
+
+
+def _rewind_point(dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
+    """A step that the dense training cannot reach, however its examples are split."""
+    training, rewind = recipe.training, recipe.rewind
+    if rewind.to != "step" or training.epochs == "auto" or training.batch_size == "auto":
+        return
+    examples = dataset.examples.get("train") or sum(dataset.examples.values())
+    steps = math.ceil(examples / training.batch_size) * training.epochs
+    if rewind.at > steps:
+        message = f"The dense training has at most {steps} steps: write a smaller number."
+        yield _wrong("rewind/at", message)
+
+
+def _metric(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
+    asked, task = recipe.training.metric, _task(model, dataset)
+    if asked == "auto" or task is None:
+        return
+    name, fitting = metrics.canonical(asked), metrics.FITTING[task]
+    if name in metrics.known() and name not in fitting:
+        message = f'Does not fit a {task} task: write one of {", ".join(fitting)}, or "auto".'
+        yield _wrong("training/metric", message)
+
+
+def _task(model: ModelSummary, dataset: DatasetSummary) -> TaskKind | None:
+    """The task where labels of whole examples leave no doubt; else None."""
+    if len(model.outputs) != 1 or len(dataset.labels) != 1 or len(model.outputs[0].shape) != 1:
+        return None
+    width, kind = model.outputs[0].shape[0], dataset.labels[0].kind
+    if kind == "strings" or (kind == "integers" and width != 1):
+        return "binary" if width == 1 else "multiclass"
+    return "regression" if kind == "values" and width == 1 else None
+
+
+def _class_weight(
+    model: ModelSummary, dataset: DatasetSummary, weights: ClassWeights
+) -> Iterator[FieldError]:
+    if weights == "balanced" or len(model.outputs) != 1 or len(dataset.labels) != 1:
+        found = [label for label in dataset.labels if label.kind in ("values", "per_position")]
+        if found and len(found) == len(dataset.labels):
+            yield _wrong("training/class_weight", "The labels are no classes: leave it out.")
+    elif isinstance(weights, dict):
+        inside = weights.get(model.outputs[0].name, weights)
+        yield from _classes(dataset.labels[0], inside if isinstance(inside, dict) else {})
+
+
+def _classes(label: LabelInfo, weights: Mapping[str, object]) -> Iterator[FieldError]:
+    if label.kind in ("values", "per_position"):
+        yield _wrong("training/class_weight", "The labels are no classes: leave it out.")
+        return
+    for name in weights:
+        if label.classes and name not in label.classes:
+            some = ", ".join(label.classes[:20])
+            message = f"There is no class {name[:80]!r}; classes are: {some[:300]}."
+            yield _wrong(f"training/class_weight/{_escaped(name)}", message)
+
+
+def _optimizers() -> frozenset[str]:
+    return frozenset(name.lower() for name in allowlist.homes("optimizer")) - set(_WRAPPERS)
+
+
+def _losses() -> frozenset[str]:
+    known = [*allowlist.functions("loss"), *allowlist.homes("loss"), *_LOSS_ALIASES]
+    return frozenset(_plain(name) for name in known)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _wrong(place: str, message: str) -> FieldError:
+    return FieldError(pointer=f"/recipe/{place}", message=message)

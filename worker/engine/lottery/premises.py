@@ -1,0 +1,41 @@
+"""What a recipe takes for granted, held against model and data before hours are spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prunery.screening import asked
+from prunery.specs.errors import FieldError, PruneryError
+from worker.engine.lottery.bench import Bench
+
+_NEEDS_LABELS = ("snip", "grasp", "taylor")
+
+
+def check_names(bench: Bench) -> None:
+    """Raise `recipe_invalid` where the recipe names what neither Keras nor the model has."""
+    found = [*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)]
+    _refuse(
+        FieldError(pointer=one.pointer.removeprefix("/recipe"), message=one.message)
+        for one in found
+    )
+
+
+def check_labels(bench: Bench) -> None:
+    """Raise `recipe_invalid` where the criterion differentiates a loss that nothing gives."""
+    if bench.recipe.criterion.name in _NEEDS_LABELS and bench.loss is None:
+        message = 'Needs examples with labels: add them, or write "magnitude".'
+        _refuse([FieldError(pointer="/criterion/name", message=message)])
+
+
+def check_past(bench: Bench) -> None:
+    """Warn where movement cannot be seen: the upload turned out to be trained."""
+    if bench.recipe.criterion.name == "movement" and bench.trained and "initial" not in bench.facts:
+        why = "The upload is trained and its initial weights are unknown: ranked by magnitude."
+        bench.reporter.warn("criterion", why)
+
+
+def _refuse(found: Iterable[FieldError]) -> None:
+    errors = list(found)
+    if errors:
+        place = errors[0].pointer.removeprefix("/").replace("/", ".")
+        raise PruneryError("recipe_invalid", f"{place}: {errors[0].message}", errors=errors)
