@@ -21,14 +21,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "balanced": {
         "objective": {"max_metric_drop": 0.01},
-        "schedule": {"kind": "iterative", "rounds": 12, "pruning_fraction": 0.2},
+        "schedule": {"kind": "adaptive", "rounds": 12, "pruning_fraction": 0.2},
+        "minimum_kept": 0.03,
         "training": {"epochs": "auto"},
         "controls": ["fresh_small", "random_units"],
     },
     "smallest": {
         "objective": {"max_metric_drop": 0.03},
-        "schedule": {"kind": "iterative", "rounds": 20, "pruning_fraction": 0.15},
-        "minimum_kept": 0.05,
+        "schedule": {"kind": "adaptive", "rounds": 20, "pruning_fraction": 0.15},
+        "minimum_kept": 0.02,
         "training": {"epochs": "auto", "distillation": 0.5},
         "controls": ["fresh_small", "random_units"],
     },

@@ -62,10 +62,12 @@ class Schedule(Wire):
 
     iterative: each round removes `pruning_fraction` of what is alive, from the last level.
     one_shot: level k keeps `(1 - pruning_fraction) ** k`, each cut from the dense model at once.
+    adaptive: like iterative, but steps grow while `max_metric_drop` holds and shrink after a miss;
+        `rounds` is the most levels. Without such a limit, or for weights, the same as iterative.
     cubic: from 0 to the final sparsity along Zhu & Gupta's curve (arXiv:1710.01878).
     """
 
-    kind: Literal["one_shot", "iterative", "cubic"] = "iterative"
+    kind: Literal["one_shot", "iterative", "adaptive", "cubic"] = "iterative"
     rounds: Annotated[int, Field(ge=1, le=60)] = 8
     pruning_fraction: OpenFraction = 0.2
     output_layer_fraction: Annotated[float, Field(ge=0, lt=1)] | None = None

@@ -68,10 +68,9 @@ class Controls:
         name = f"control/{control}"
         if bench.recipe.controls_on == "every":
             name = f"control-{level}/{control}"
-        arm = Arm(record.notes["rewind"], record.notes["schedule"])
+        arm = _own_arm(record, has_past=self._dense.start() is not None)
         seed = bench.seed_for("control", 10 * level + len(control))
-        basis = 0 if bench.recipe.schedule.kind == "one_shot" else level - 1
-        previous = State.load(self._store.path(basis) / "trained.npz").weights
+        previous = State.load(self._store.path(record.notes["basis"]) / "trained.npz").weights
         start = trials.beginning(bench, arm, self._dense, previous)
         how: dict[str, Any] = {
             "schedule": arm.schedule,
@@ -103,11 +102,7 @@ class Controls:
         Fine-tuned weights had those of all levels before them, too: fresh weights get as many.
         """
         own = retrain_epochs(self._bench, self._dense.epochs)
-        started_over = record.notes["rewind"] in ("initial", "step", "epoch")
-        if started_over or not control.startswith("fresh"):
-            return own
-        basis = 1 if self._bench.recipe.schedule.kind == "one_shot" else record.level
-        return self._dense.epochs + own * basis
+        return max(own, record.notes["epochs"]) if control.startswith("fresh") else own
 
     def _fresh_start(self, seed: int) -> Beginning:
         """The dense network's own draw, once more."""
@@ -156,6 +151,14 @@ def winner(bench: Bench, level_metric: Interval | None, rivals: list[Rival]) -> 
         if bench.metric.better(rival.result.metric.value, value):
             best, value = rival, rival.result.metric.value
     return best
+
+
+def _own_arm(record: LevelRecord, *, has_past: bool) -> Arm:
+    """How the level was trained; chosen units mean nothing on fresh weights: there, rewound."""
+    rewind = record.notes["rewind"]
+    if rewind == "fresh":
+        rewind = "initial" if has_past else "none"
+    return Arm(rewind, record.notes["schedule"])
 
 
 def _random_units(bench: Bench, kept: Kept, seed: int) -> Kept:

@@ -13,7 +13,7 @@ from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.judging import predictions
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays
 from worker.engine.lottery.plans import retrain_epochs
-from worker.engine.lottery.rewinding import Arm
+from worker.engine.lottery.rewinding import Arm, redraw
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Teaching, Trial
 from worker.engine.training import State
@@ -42,9 +42,7 @@ def distilled(
     report says which, and by how much.
     """
     arm = Arm(record.notes["rewind"], record.notes["schedule"])
-    one_shot = bench.recipe.schedule.kind == "one_shot"
-    basis = store.path(0 if one_shot else record.level - 1)
-    previous = State.load(basis / "trained.npz").weights
+    previous = State.load(store.path(record.notes["basis"]) / "trained.npz").weights
     folder = store.path(record.level)
     units = bench.recipe.granularity == "unit"
     choice = load_arrays(folder / "kept.npz") if units else ticket.load(folder / "ticket.npz")[0]
@@ -59,6 +57,7 @@ def distilled(
         epochs=retrain_epochs(bench, dense.epochs),
         seed=bench.seed_for("dense"),
         teaching=Teaching(dense.teacher(), share),
+        **redraw(bench, arm, record.level),
     )
     return trial if _better(bench, plain, trial, share) else None
 

@@ -66,7 +66,10 @@ def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) ->
 def _shipped_as(bench: Bench, ladder: Ladder) -> str:
     if ladder.chosen == 0:
         return "dense"
-    rewound = ladder.records[ladder.chosen].notes["rewind"] in ("initial", "step", "epoch")
+    rewind = ladder.records[ladder.chosen].notes["rewind"]
+    if rewind == "fresh":
+        return "fresh_small"
+    rewound = rewind in ("initial", "step", "epoch")
     return "pruned" if rewound or not bench.trains else "fine_tuned"
 
 

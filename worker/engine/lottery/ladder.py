@@ -8,12 +8,13 @@ from typing import Any
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent
 from worker.engine import stopping
-from worker.engine.lottery import distilling, limits, objectives
+from worker.engine.lottery import descent, distilling, limits, objectives
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.dense import Dense, dense_level
+from worker.engine.lottery.descent import Made, Step
 from worker.engine.lottery.levels import LevelRecord, LevelStore
 from worker.engine.lottery.plans import epochs_of, retrain_epochs
-from worker.engine.lottery.rewinding import Arm, arms
+from worker.engine.lottery.rewinding import Arm, after, arms
 from worker.engine.lottery.rounds import Round, work_name
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.weight_cut import levels_of_n_m
@@ -45,16 +46,20 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
         return ladder
     turn = Round(bench, trainer, store, dense)
     for level in range(1, rounds + 1):
+        step = descent.next_step(bench.recipe, _made(ladder))
+        if step is None:
+            break
         record = store.read(level)
         if record is None:
             _plan_work(bench, plan, level, rounds, dense)
-            record = _play(turn, level, plan)
+            record = _play(turn, level, step, plan)
         if record is None:
             break
-        plan = [Arm(record.notes["rewind"], record.notes["schedule"])]
-        if _nothing_more(ladder.records[-1], record):
-            why = "Nothing more could be removed: every group is at its minimum."
-            bench.reporter.warn("nothing_more", why)
+        plan = after(plan, Arm(record.notes["rewind"], record.notes["schedule"]), bench.recipe)
+        if _nothing_more(ladder.records, record):
+            if all(made.within_limit for made in ladder.records):
+                why = "Nothing more could be removed: every group is at its minimum."
+                bench.reporter.warn("nothing_more", why)
             break
         ladder.records.append(record)
         _tell(bench, store, record)
@@ -88,28 +93,38 @@ def _rounds(bench: Bench) -> int:
     return recipe.schedule.rounds
 
 
+def _made(ladder: Ladder) -> list[Made]:
+    return [
+        Made(Step(record.notes["basis"], record.notes["fraction"]), bool(record.within_limit))
+        for record in ladder.records[1:]
+    ]
+
+
 def _known(bench: Bench, ladder: Ladder) -> bool:
+    if descent.is_adaptive(bench.recipe) and not objectives.has_target(bench.recipe.objective):
+        return False  # `descent` knows when the edge is found
     within = [bool(record.within_limit) for record in ladder.records]
     return objectives.answer_is_known(
         bench.recipe.objective, within, ladder.records[0].figures, ladder.records[-1].figures
     )
 
 
-def _play(turn: Round, level: int, plan: list[Arm]) -> LevelRecord | None:
+def _play(turn: Round, level: int, step: Step, plan: list[Arm]) -> LevelRecord | None:
     """Make a level; None when the owner asked to finish with what there is."""
     if stopping.finish_asked():
         return None
     try:
-        return turn.play(level, plan)
+        return turn.play(level, step, plan)
     except Interrupted:
         if stopping.finish_asked() and not stopping.stop_asked():
             return None
         raise
 
 
-def _nothing_more(last: LevelRecord, new: LevelRecord) -> bool:
-    same = (last.figures.parameters, last.figures.density)
-    return last.level > 0 and same == (new.figures.parameters, new.figures.density)
+def _nothing_more(made: list[LevelRecord], new: LevelRecord) -> bool:
+    """Whether a level is as large as one that was made before: another step changes nothing."""
+    sizes = [(record.figures.parameters, record.figures.density) for record in made[1:]]
+    return (new.figures.parameters, new.figures.density) in sizes
 
 
 def _tell(bench: Bench, store: LevelStore, record: LevelRecord) -> None:

@@ -33,6 +33,12 @@ class Limit:
             return None
         return self.allowed * abs(self.dense) if self.relative else self.allowed
 
+    @property
+    def worst(self) -> float:
+        """The worst value that still holds."""
+        drop = self.drop or 0.0
+        return self.dense - drop if self.higher_is_better else self.dense + drop
+
     def holds(self, value: float | None) -> bool:
         """Whether a level's metric stays within the limit; without a limit all do."""
         if self.drop is None:

@@ -46,11 +46,17 @@ def distillation_share(bench: Bench) -> float:
 
 
 def retrain_epochs(bench: Bench, dense_epochs: int) -> int:
-    """About as many epochs as the dense model had; a trained upload gets the recipe's `epochs`."""
-    asked = bench.recipe.training.retrain_epochs
-    if asked != "auto":
-        return asked
-    return dense_epochs or epochs_of(bench)
+    """As many epochs as the dense model could have had; early stopping ends what gains no more.
+
+    Small networks learn more slowly: where patience ends a training, none is cut off where the
+    dense one happened to stop. Where it does not, all get what the dense one got.
+    """
+    training = bench.recipe.training
+    if training.retrain_epochs != "auto":
+        return training.retrain_epochs
+    data = bench.dataset
+    patient = training.early_stopping and data is not None and len(data.validation) > 0
+    return epochs_of(bench) if patient else dense_epochs or epochs_of(bench)
 
 
 def epochs_of(bench: Bench) -> int:

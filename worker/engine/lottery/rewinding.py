@@ -1,7 +1,9 @@
 """Where a round's training starts, and how the rate runs from there: the arms of a round.
 
-The first arm is what the net's kind suggests; where we are unsure the others are tried at the
-first level, on validation, at equal epochs, and the best arm is kept for the levels after it.
+The first arm is what the net's kind suggests; where we are unsure the others are tried on
+validation, at equal epochs, and the best arm is kept for the levels after it: at the first level,
+or, where steps adapt to a limit, at each level that would miss it (near the dense model's size all
+arms do well).
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from prunery.specs.recipe import Recipe
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.descent import is_adaptive
 
-Rewinding = Literal["initial", "step", "epoch", "learning_rate", "none"]
+Rewinding = Literal["initial", "step", "epoch", "learning_rate", "none", "fresh"]
 RateSchedule = Literal["from model", "constant_ema", "linear"]
 
 
@@ -23,6 +27,11 @@ class Arm:
     schedule: RateSchedule
 
     @property
+    def starts_over(self) -> bool:
+        """Whether what the dense model and the levels before learned is given up."""
+        return self.rewind in ("initial", "step", "epoch", "fresh")
+
+    @property
     def name(self) -> str:
         start = {
             "initial": "rewound to the initial weights",
@@ -30,6 +39,7 @@ class Arm:
             "epoch": "rewound to an early epoch",
             "learning_rate": "trained weights, learning rate rewound",
             "none": "fine-tuned",
+            "fresh": "fresh weights",
         }[self.rewind]
         rate = {
             "from model": "the model's own rate",
@@ -40,13 +50,27 @@ class Arm:
 
 
 def arms(bench: Bench) -> list[Arm]:
-    """The arms to try at the first level, the default first."""
+    """The arms to try, the default first; with steps that adapt, fresh weights are one."""
     starts = _starts(bench)
     schedules = _schedules(bench)
     first = [Arm(starts[0], schedules[0])]
     others = [Arm(start, schedules[0]) for start in starts[1:]]
     others += [Arm(starts[0], schedule) for schedule in schedules[1:]]
+    if bench.trains and is_adaptive(bench.recipe) and bench.recipe.rewind.to == "auto":
+        others.insert(0, Arm("fresh", schedules[0]))
     return first + others
+
+
+def redraw(bench: Bench, arm: Arm, level: int) -> dict[str, int]:
+    """What `trials.train` is told where an arm starts from fresh weights: the seed of the draw."""
+    return {"redraw": bench.seed_for("trial", level)} if arm.rewind == "fresh" else {}
+
+
+def after(arms: list[Arm], won: Arm, recipe: Recipe) -> list[Arm]:
+    """The arms of the next level: the winner; where steps adapt, the others after it."""
+    if not is_adaptive(recipe):
+        return [won]
+    return [won, *(arm for arm in arms if arm != won)]
 
 
 def dense_schedule(bench: Bench) -> RateSchedule:

@@ -16,10 +16,11 @@ from worker.engine.compaction import rebuild, ticket
 from worker.engine.lottery import limits, sizes, trials, unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.dense import Dense
+from worker.engine.lottery.descent import Step, is_adaptive
 from worker.engine.lottery.judging import figures_of, level_report, metric_value
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays, save_arrays
 from worker.engine.lottery.plans import distillation_share, retrain_epochs
-from worker.engine.lottery.rewinding import Arm
+from worker.engine.lottery.rewinding import Arm, redraw
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Teaching, Trial
 from worker.engine.masks import Masks
@@ -43,30 +44,33 @@ class Round:
         self._store = store
         self._dense = dense
 
-    def play(self, level: int, arms: Sequence[Arm]) -> LevelRecord:
-        """Make level `level` by each of `arms`, keep the one that validates best, write it down."""
+    def play(self, level: int, step: Step, arms: Sequence[Arm]) -> LevelRecord:
+        """Make level `level` by `arms`, keep the one that validates best, write it down.
+
+        All arms are tried; where steps adapt to the limit, only until one stays within it.
+        """
         bench, began = self._bench, time.monotonic()
         levels = bench.facts.get("levels")
         bench.reporter.stage("pruning", level, levels)
-        basis = 0 if bench.recipe.schedule.kind == "one_shot" else level - 1
-        previous = State.load(self._store.path(basis) / "trained.npz").weights
-        choice = self._choose(level, basis, previous)
+        previous = State.load(self._store.path(step.basis) / "trained.npz").weights
+        choice = self._choose(level, step, previous)
         before = self._judge_cut(choice, previous)
         bench.reporter.stage("retraining", level, levels)
-        tried = [(arm, self._try(level, arm, choice, previous)) for arm in arms]
-        arm, trial = self._better(tried)
+        arm, trial = self._tried(level, arms, choice, previous)
         bench.reporter.stage("compacting", level, levels)
-        record = self._write(level, arm, trial, choice, before, began)
+        record = self._write(level, step, arm, trial, choice, before, began)
         self._trainer.forget(f"level-{level}/")
         return record
 
-    def _choose(self, level: int, basis: int, previous: Arrays) -> Kept | Masks:
-        bench, initial = self._bench, self._dense.start()
+    def _choose(self, level: int, step: Step, previous: Arrays) -> Kept | Masks:
+        bench, basis, initial = self._bench, step.basis, self._dense.start()
         start = initial.weights if initial is not None else None
         folder = self._store.path(basis)
         if bench.recipe.granularity == "unit":
             kept = load_arrays(folder / "kept.npz") if basis else unit_cut.all_units(bench)
-            cut = unit_cut.cut_units(bench, level, kept, previous, start, self._judge(previous))
+            cut = unit_cut.cut_units(
+                bench, level, kept, step.fraction, previous, start, self._judge(previous)
+            )
             for note in cut.notes:
                 bench.reporter.warn("threshold", note)
             bench.facts.setdefault("width_plans", {})[level] = cut.plan
@@ -99,6 +103,20 @@ class Round:
         masks_module.apply(bench.model, choice)
         return metric_value(bench, bench.model)
 
+    def _tried(
+        self, level: int, arms: Sequence[Arm], choice: Kept | Masks, previous: Arrays
+    ) -> tuple[Arm, Trial]:
+        bench, tried = self._bench, []
+        for arm in arms:
+            trial = self._try(level, arm, choice, previous)
+            tried.append((arm, trial))
+            if is_adaptive(bench.recipe) and limits.holds(bench, trial.compacted.model, trial.best):
+                self._say_what_won(level, tried, arm)
+                return arm, trial
+        best = self._better(tried)
+        self._say_what_won(level, tried, best[0])
+        return best
+
     def _try(self, level: int, arm: Arm, choice: Kept | Masks, previous: Arrays) -> Trial:
         bench = self._bench
         return trials.train(
@@ -111,6 +129,7 @@ class Round:
             epochs=retrain_epochs(bench, self._dense.epochs),
             seed=bench.seed_for("dense"),  # the same order of data as the dense training
             teaching=self._teaching(),
+            **redraw(bench, arm, level),
         )
 
     def _teaching(self) -> Teaching | None:
@@ -127,15 +146,24 @@ class Round:
                 continue
             if metric.better(theirs, ours):
                 best = (arm, trial)
-        if len(tried) > 1:
-            said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
-            why = f"Tried at the first level, at equal epochs, on validation: {said}."
-            self._bench.reporter.decide("rewind.to", best[0].rewind, why)
-            self._bench.reporter.decide("training.schedule", best[0].schedule, why)
         return best
 
+    def _say_what_won(self, level: int, tried: list[tuple[Arm, Trial]], won: Arm) -> None:
+        if len(tried) > 1:
+            said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
+            why = f"Tried at level {level}, at equal epochs, on validation: {said}."
+            self._bench.reporter.decide("rewind.to", won.rewind, why)
+            self._bench.reporter.decide("training.schedule", won.schedule, why)
+
     def _write(
-        self, level: int, arm: Arm, trial: Trial, choice: Any, before: float | None, began: float
+        self,
+        level: int,
+        step: Step,
+        arm: Arm,
+        trial: Trial,
+        choice: Any,
+        before: float | None,
+        began: float,
     ) -> LevelRecord:
         bench = self._bench
         run = trial.run
@@ -169,9 +197,23 @@ class Round:
             figures=figures_of(judged),
             report=judged,
             within_limit=within,
-            notes={"rewind": arm.rewind, "schedule": arm.schedule},
+            notes={
+                "rewind": arm.rewind,
+                "schedule": arm.schedule,
+                "basis": step.basis,
+                "fraction": step.fraction,
+                "epochs": self._epochs(step.basis, arm, run.epochs if run else 0),
+            },
         )
         return self._store.write(record, fill)
+
+    def _epochs(self, basis: int, arm: Arm, own: int) -> int:
+        """Epochs that the level's weights have seen, those of the levels before them included."""
+        if arm.starts_over:
+            return own
+        record = self._store.read(basis)
+        before = record.notes.get("epochs", self._dense.epochs) if record else 0
+        return int(before) + own
 
     def _density(self, choice: Any) -> float:
         bench = self._bench

@@ -14,7 +14,7 @@ from worker.engine.compaction import rebuild
 from worker.engine.lottery import sensitivity, sizes, trim
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
-from worker.engine.pruning import schedules, selection, widths
+from worker.engine.pruning import selection, widths
 from worker.engine.pruning.units import unit_scores
 from worker.engine.pruning.widths import Bounds, Kept
 
@@ -35,12 +35,19 @@ def all_units(bench: Bench) -> Kept:
 
 
 def cut_units(
-    bench: Bench, level: int, kept: Kept, trained: Arrays, initial: Arrays | None, judge: Any
+    bench: Bench,
+    level: int,
+    kept: Kept,
+    fraction: float,
+    trained: Arrays,
+    initial: Arrays | None,
+    judge: Any,
 ) -> Cut:
     """Choose the units of level `level`.
 
     Args:
         kept: units the round starts from (one-shot: all of them).
+        fraction: share of them that goes.
         trained: full-size trained weights the units are scored on.
         initial: full-size initial weights, where there are any.
         judge: `judge(kept) -> float | None`, the validation metric of a cut before retraining.
@@ -50,7 +57,6 @@ def cut_units(
     scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
     if bench.recipe.criterion.name == "threshold":
         return _cut_below_threshold(bench, kept, scores)
-    fraction = schedules.round_fraction(bench.recipe.schedule, level)
     limits_for = _limits(bench, level, kept, scores, judge)
 
     def cut_with(plan: str, share: float) -> Kept:
