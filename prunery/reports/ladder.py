@@ -22,8 +22,9 @@ KILOBYTE, MEGABYTE = 1e3, 1e6
 
 @dataclass(frozen=True)
 class Step:
-    """One row of the table and one stop of the slider."""
+    """One row of the table and one stop of the slider; `position` 0 is the largest size."""
 
+    position: int
     level: int
     size: str
     numbers: str
@@ -38,10 +39,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Control:
-    """A rival of one step; `difference` is what our choice of parts gained over it."""
+    """A rival of the step at `position`; `difference` is what our choice of parts gained on it."""
 
     name: str
-    level: int
+    position: int
     value: str
     numbers: str
     difference: str
@@ -50,7 +51,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Ladder:
-    """`shown` is the step that a reader looks at: the chosen one unless they asked for another.
+    """Steps by size, largest first; levels are numbered as they were made.
+
+    `shown` is the step that a reader looks at: the chosen one unless they asked for another.
 
     `held_out`: how many examples were kept for choosing; 0: measured on training examples.
     """
@@ -65,8 +68,8 @@ class Ladder:
 
     @property
     def last(self) -> int:
-        """The largest level number, where the slider ends."""
-        return max(step.level for step in self.steps)
+        """The position of the smallest size, where the slider ends."""
+        return len(self.steps) - 1
 
 
 def control_name(control: str, language: Language) -> str:
@@ -83,20 +86,28 @@ def control_name(control: str, language: Language) -> str:
 def tell(
     report: Report, measure: Measure, language: Language, shown: int | None = None
 ) -> Ladder | None:
-    """The ladder of a finished job; None where there is nothing to draw."""
-    levels = [level for level in report.levels if is_finite(level.metric)]
-    if len(levels) < 2:
+    """The ladder of a finished job; None where there is nothing to draw.
+
+    `shown`: the position of the step to look at.
+    """
+    measured = [level for level in report.levels if is_finite(level.metric)]
+    if len(measured) < 2:
         return None
+    levels = _by_size(measured)
     by_weights = _by_weights(levels)
     drawn = comparable(report)
     controls = list(dict.fromkeys(result.control for result in drawn))
-    steps = tuple(_step(level, controls, drawn, measure, language) for level in levels)
+    steps = tuple(
+        _step(position, level, controls, drawn, measure, language)
+        for position, level in enumerate(levels)
+    )
     chosen = next(
         (step.level for step in steps if step.chosen),
         report.chosen_level if report.chosen_level in {step.level for step in steps} else 0,
     )
-    wanted = chosen if shown is None else shown
-    seen = min(steps, key=lambda step: abs(step.level - wanted))
+    seen = next((step for step in steps if step.level == chosen), steps[0])
+    if shown is not None:
+        seen = steps[max(0, min(shown, len(steps) - 1))]
     picture = draw(
         levels,
         drawn,
@@ -110,6 +121,12 @@ def tell(
     return Ladder(picture, steps, names, seen, chosen, by_weights, held_out)
 
 
+def _by_size(levels: Sequence[Level]) -> list[Level]:
+    """Level 0 first, then from the largest to the smallest: steps may go back up after a miss."""
+    first, *others = sorted(levels, key=lambda level: level.level)
+    return [first, *sorted(others, key=lambda one: (-one.live_parameters, one.level))]
+
+
 def comparable(report: Report) -> tuple[ControlResult, ...]:
     """The controls that were measured on the same examples as the levels."""
     return tuple(
@@ -119,10 +136,12 @@ def comparable(report: Report) -> tuple[ControlResult, ...]:
 
 def controls(report: Report, measure: Measure, language: Language) -> tuple[Control, ...]:
     """Every control experiment as a row."""
+    measured = [level for level in report.levels if is_finite(level.metric)]
+    places = {level.level: n for n, level in enumerate(_by_size(measured))} if measured else {}
     return tuple(
         Control(
             control_name(one.control, language),
-            one.level,
+            places.get(one.level, one.level),
             measure.show(one.metric.value),
             measure.numbers.integer(one.parameters),
             change_in_words(one.difference, measure, language) if one.difference else "–",
@@ -142,6 +161,7 @@ def draw(
     chosen: int | None,
 ) -> Markup:
     """The curve of measured levels, level 0 first; also of a job that still runs."""
+    levels = _by_size(levels)
     by_weights = _by_weights(levels)
     unit = _unit(levels)
     points = tuple(_point(level, by_weights, unit, language) for level in levels)
@@ -210,6 +230,7 @@ def _unit(levels: Sequence[Level]) -> float:
 
 
 def _step(
+    position: int,
     level: Level,
     controls: list[str],
     drawn: Sequence[ControlResult],
@@ -220,6 +241,7 @@ def _step(
     numbers = Numbers(language)
     results = {c.control: c for c in drawn if c.level == level.level}
     return Step(
+        position=position,
         level=level.level,
         size=numbers.bytes(level.size_bytes),
         numbers=numbers.integer(level.live_parameters),

@@ -62,7 +62,7 @@ def test_levels_after_a_miss_lie_between_it_and_the_last_one_within(
     monkeypatch.setattr(limits, "holds", lambda _, model, __: model.count_params() >= enough)
     recipe = {
         "objective": {"max_metric_drop": 0.02},
-        "schedule": {"kind": "adaptive", "rounds": 8, "pruning_fraction": 0.4},
+        "schedule": {"kind": "adaptive", "rounds": 8, "pruning_fraction": 0.2},
         "training": {"epochs": 1},
         "rewind": {"to": "none"},
     }

@@ -210,6 +210,22 @@ def test_a_network_that_diverged_is_reported_without_numbers(broken: float) -> N
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
 
 
+def test_steps_stand_by_size_though_levels_went_back_up_after_a_miss() -> None:
+    usual = reports.levels(chosen=7)
+    small, large = usual[5], usual[6]
+    swapped = (
+        *usual[:5],
+        large.model_copy(update={"level": 5}),
+        small.model_copy(update={"level": 6}),
+        *usual[7:],
+    )
+    expected = [f"{level.live_parameters:,}" for level in usual]
+    for levels in (usual, swapped):
+        html = render(reports.report(levels=levels))
+        found = [n for n in re.findall(r'<td class="r">([\d,]+)</td>', html) if n in expected]
+        assert found[: len(expected)] == expected
+
+
 def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
     over = reports.comparison(difference=Interval(value=-0.02, low=-0.03, high=-0.01))
     assert "the loss is above your limit" in render(reports.report(comparison=over))

@@ -2,9 +2,10 @@
 
 iterative, cubic   from the last level, by the schedule, until two levels in a row miss the limit
 one_shot           each from the dense model
-adaptive           twice as far as the step before (at most half of what is alive) while the limit
-                   holds; after a miss, half-way back between the smallest level within the limit
-                   and the largest that missed, until half of the first step would be too much
+adaptive           each step twice the one before, from twice `pruning_fraction` to at most half of
+                   what is alive, while the limit holds; after a miss, half-way between the smallest
+                   level within the limit and the largest that missed, while that is more than half
+                   of `pruning_fraction` away
 
 Small networks of most models are as good as large ones, and a step that goes too far costs one
 training: halving finds the edge in as many trainings as ten even steps take to come near it.
@@ -54,14 +55,15 @@ def next_step(recipe: Recipe, made: Sequence[Made]) -> Step | None:
     if not is_adaptive(recipe):
         fraction = schedules.round_fraction(recipe.schedule, level)
         return Step(0 if recipe.schedule.kind == "one_shot" else level - 1, fraction)
-    first = recipe.schedule.pruning_fraction
+    usual = recipe.schedule.pruning_fraction
     shares = _shares(made)
     good = min((k for k in range(level) if k == 0 or made[k - 1].within), key=lambda k: shares[k])
     missed = [shares[k] for k in range(1, level) if not made[k - 1].within]
     if not missed:
-        return Step(good, min(LARGEST_STEP, 2 * made[-1].step.fraction) if made else first)
+        before = made[-1].step.fraction if made else usual
+        return Step(good, min(LARGEST_STEP, 2 * before))
     fraction = 1 - sqrt(max(missed) / shares[good])
-    return Step(good, fraction) if fraction >= first / 2 else None
+    return Step(good, fraction) if fraction >= usual / 2 else None
 
 
 def _shares(made: Sequence[Made]) -> list[float]:

@@ -10,6 +10,7 @@ from prunery.specs.events import LevelEvent
 from worker.engine import stopping
 from worker.engine.lottery import descent, distilling, limits, objectives
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.chance import is_at_chance
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.descent import Made, Step
 from worker.engine.lottery.levels import LevelRecord, LevelStore
@@ -24,12 +25,16 @@ from worker.engine.training import Interrupted
 
 @dataclass
 class Ladder:
-    """Finished levels, and which of them was chosen."""
+    """Finished levels, and which of them was chosen.
+
+    at_chance: the dense model had learned nothing, so that no level was made of it.
+    """
 
     dense: Dense
     records: list[LevelRecord] = field(default_factory=list)
     chosen: int = 0
     target_met: bool | None = None
+    at_chance: bool = False
 
 
 def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
@@ -43,6 +48,11 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
     _tell(bench, store, dense.record)
     limits.settle(bench, dense.record.figures.metric)
     if not bench.graph.groups and bench.recipe.granularity == "unit":
+        return ladder
+    if is_at_chance(bench, dense.record.report.metric):
+        ladder.at_chance = True
+        why = "The model does no better than guessing on examples it has not seen."
+        bench.reporter.warn("at_chance", f"{why} Nothing was removed from it.")
         return ladder
     turn = Round(bench, trainer, store, dense)
     for level in range(1, rounds + 1):

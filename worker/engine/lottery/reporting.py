@@ -94,7 +94,7 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
 
 
 def _outcome(bench: Bench, ladder: Ladder, result: Result) -> Any:
-    if _at_chance(bench, result):
+    if ladder.at_chance or _at_chance(bench, result):
         return "at_chance"
     if ladder.chosen == 0:
         unprunable = bench.recipe.granularity == "unit" and not bench.graph.groups
@@ -118,7 +118,7 @@ def _at_chance(bench: Bench, result: Result) -> bool:
 def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
     """A winning ticket beat every control of its level beyond the noise, and was itself shipped.
 
-    Only what was rewound is a ticket: fine-tuned weights carry the whole ladder's training.
+    Fresh weights are none, and have no margin: they are what a ticket is held against.
     """
     margins = [
         r.difference
@@ -127,6 +127,8 @@ def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None,
     ]
     if not margins or ladder.chosen == 0:
         return None, None
+    if ladder.records[ladder.chosen].notes["rewind"] == "fresh":
+        return False, None
     smaller_is_better = bench.metric is not None and not bench.metric.higher_is_better
 
     def surely_gained(margin: Interval) -> float:

@@ -1,0 +1,25 @@
+"""A dense model that has learned nothing: said after level 0, before hours go into its levels."""
+
+from __future__ import annotations
+
+from prunery.specs.report import Interval
+from worker.engine import evaluation
+from worker.engine.lottery.bench import Bench
+
+# On fewer examples an interval is too wide to tell a weak model from none.
+ENOUGH = 100
+
+
+def is_at_chance(bench: Bench, found: Interval | None) -> bool:
+    """Whether `found`, the dense model's figure on validation, is no better than guessing.
+
+    Guessing is the best constant answer. The doubt goes to the model: on few examples its figure
+    alone must be no better; only on enough of them must the whole interval lie beyond guessing.
+    """
+    if bench.metric is None or bench.dataset is None or not bench.trains or found is None:
+        return False
+    split = bench.judged_split
+    guessing = evaluation.baseline(bench.metric, split.y)
+    near = found.low if bench.metric.higher_is_better else found.high
+    value = near if len(split) >= ENOUGH else found.value
+    return not bench.metric.better(value, guessing)
