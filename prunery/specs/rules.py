@@ -176,6 +176,9 @@ def _past(recipe: Recipe, *, has_initial_model: bool) -> Iterator[FieldError]:
     if has_initial_model and recipe.start in ("untrained", "reinitialize"):
         message = 'initial_model goes with a trained upload: write "trained" or "auto".'
         yield FieldError(pointer="/start", message=message)
+    if has_initial_model and recipe.start == "trained" and recipe.rewind.to in ("step", "epoch"):
+        message = 'Of the past only initial_model is known: write "initial".'
+        yield FieldError(pointer="/rewind/to", message=message)
     if has_initial_model or recipe.start != "trained":
         return
     if recipe.rewind.to in _NEEDS_PAST:

@@ -147,17 +147,52 @@ def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -
         assert (ours == theirs).all()
 
 
-def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["trained", "auto"])
+def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
+    tmp_path: Path, start: str
+) -> None:
     initial, model = jobs.net(3), jobs.net(3)
     initial.save(tmp_path / "initial.keras")
     train = jobs.blobs(240)
     model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    recipe = jobs.merged(WEIGHTS, {"start": "trained"})
+    recipe = jobs.merged(WEIGHTS, {"start": start})
     done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
+    assert done.report.levels[0].epochs_trained == 0
     _, rewound = ticket.load(done.out / "ticket.npz")
     for key, variable in variable_keys(initial).items():
         if key in rewound:
             assert (rewound[key] == np.asarray(variable)).all()
+
+
+@pytest.mark.parametrize("to", ["initial", "epoch"])
+def test_an_upload_found_trained_is_not_rewound_to_weights_that_nobody_knows(
+    tmp_path: Path, to: str
+) -> None:
+    model = jobs.net()
+    train = jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    with pytest.raises(PruneryError, match="no such weights to go back to") as caught:
+        jobs.prune(tmp_path, {"objective": {}, "rewind": {"to": to}}, model=model)
+    assert [error.pointer for error in caught.value.errors] == ["/rewind/to"]
+    assert not list((tmp_path / "levels").glob("0"))
+
+
+def test_a_rewind_point_beyond_the_end_of_training_is_its_end(tmp_path: Path) -> None:
+    recipe: dict[str, Any] = {
+        "objective": {},
+        "rewind": {"to": "epoch", "at": 60},
+        "schedule": {"rounds": 1},
+        "training": {"epochs": 60, "retrain_epochs": 1, "schedule": "from model"},
+    }
+    done = jobs.prune(tmp_path, recipe)
+    assert done.report.levels[0].epochs_trained is not None
+    assert done.report.levels[0].epochs_trained < 60
+    assert any("did not reach the rewind point" in one for one in done.report.warnings)
+    point, trained = (
+        State.load(tmp_path / "levels" / "0" / f"{name}.npz") for name in ("snapshot", "trained")
+    )
+    for key, value in trained.weights.items():
+        assert (point.weights[key] == value).all()
 
 
 @pytest.mark.parametrize(

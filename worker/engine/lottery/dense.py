@@ -20,7 +20,7 @@ from worker.engine.lottery.judging import figures_of, level_report
 from worker.engine.lottery.levels import LevelRecord, LevelStore
 from worker.engine.lottery.plans import epochs_of, training_plan
 from worker.engine.lottery.rewinding import dense_schedule
-from worker.engine.lottery.trainer import Trainer
+from worker.engine.lottery.trainer import Run, Trainer
 from worker.engine.training import Enough, State, capture, restore
 
 SETTLED = "the mask had settled"
@@ -89,6 +89,8 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
         compile_as_trained(bench, bench.model, plan.optimizer)
         trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
         snapshot = next(iter(run.snapshots.values()), None)
+        if snapshot is None and plan.snapshot_at is not None:
+            snapshot = _last_point(bench, run)
         if bird is not None:
             bird.forget()
             _tell_early_end(bench, run.stopped_why)
@@ -144,6 +146,16 @@ def _initial_state(bench: Bench) -> State | None:
     if bench.recipe.start == "reinitialize" or bench.facts.get("redraw"):
         fresh.reinitialize(bench.model, bench.seed_for("dense"))
     return State(weights=weights_of(bench.model))
+
+
+def _last_point(bench: Bench, run: Run) -> State:
+    """What stands for a rewind point that the dense training did not come to."""
+    why = f"it ended after {run.steps} steps ({run.stopped_why})"
+    bench.reporter.warn(
+        "rewind_point",
+        f"The dense training did not reach the rewind point: {why}. Levels start from its end.",
+    )
+    return run.state
 
 
 def _early_bird(bench: Bench, trainer: Trainer, start: State | None) -> EarlyBird | None:

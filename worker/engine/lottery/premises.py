@@ -28,7 +28,20 @@ def check_labels(bench: Bench) -> None:
 
 
 def check_past(bench: Bench) -> None:
-    """Warn where movement cannot be seen: the upload turned out to be trained."""
+    """Hold the recipe against a past that an upload, found to be trained, may not have.
+
+    Raises `recipe_invalid` where it shall be rewound to weights that nobody knows; warns where
+    movement cannot be seen.
+    """
+    known = ("initial",) if "initial" in bench.facts else ()
+    rewind = bench.recipe.rewind.to
+    if bench.trained and bench.trains and rewind in ("initial", "step", "epoch"):
+        if rewind not in known:
+            message = (
+                "The upload is trained, and has no such weights to go back to: write "
+                '"learning_rate" or "none", or set start to "untrained" or "reinitialize".'
+            )
+            _refuse([FieldError(pointer="/rewind/to", message=message)])
     if bench.recipe.criterion.name == "movement" and bench.trained and "initial" not in bench.facts:
         why = "The upload is trained and its initial weights are unknown: ranked by magnitude."
         bench.reporter.warn("criterion", why)

@@ -26,7 +26,7 @@ def settle_start(bench: Bench) -> None:
     found = _detect(bench) if asked in ("auto", "trained") and bench.metric else None
     best = found.scale if found is not None else None
     if asked == "trained" or (asked == "auto" and best is not None):
-        bench.trained = bench.spec.initial_model is None or asked == "trained"
+        bench.trained = True
         _scale(bench, best or _usual_scale(bench))
         if asked == "auto" and found is not None:
             bench.reporter.decide("start", "trained", found.why)
