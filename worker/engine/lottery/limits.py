@@ -3,13 +3,21 @@
 40 examples cannot show a drop of a point: a level may pass on them by luck and be 15 points worse.
 A network that also lost what the dense one knew of its training examples is not passed, unless it
 knows them as well as the dense one knew the examples it had not seen: what a large network learned
-by heart is no loss.
+by heart is no loss. Where the limit is a share of an error, a drop within half a standard error of
+the paired difference is no miss: one example may weigh more than the whole limit.
 """
 
 from __future__ import annotations
 
-import keras
+from collections.abc import Mapping
 
+import keras
+import numpy as np
+
+from worker.engine import evaluation
+from worker.engine.datasets import Split
+from worker.engine.evaluation import Metric, formulas
+from worker.engine.evaluation.metrics import Arrays
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.judging import predictions
 from worker.engine.lottery.objectives import Limit
@@ -18,6 +26,8 @@ from worker.engine.lottery.objectives import Limit
 FEW = 400
 # Training examples are known by heart: there the dense model is ahead of any smaller one.
 LENIENCE = 2.0
+DOUBT = 0.5
+CLASSIFYING = ("binary", "multiclass")
 
 
 def settle(bench: Bench, dense_metric: float | None) -> None:
@@ -36,25 +46,62 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
         worst = (min if up else max)(known.worst, dense_metric)
         bench.facts["training_limit"] = Limit(worst, 0.0, up, relative)
         assert bench.dataset is not None
+        if relative:
+            bench.facts["dense_outputs"] = predictions(bench, bench.model, bench.judged_split)
         bench.reporter.decide(
             "objective.max_metric_drop",
             "judged on validation and on training examples",
-            f"{len(bench.dataset.validation)} validation examples alone cannot show such a drop.",
+            _why_few(metric, bench.dataset.validation),
         )
 
 
 def holds(bench: Bench, model: keras.Model, value: float | None) -> bool:
     """Whether a level's network stays within the limit; `value` is its validation metric."""
     limit: Limit | None = bench.facts.get("limit")
-    if limit is not None and not limit.holds(value):
+    if limit is not None and not limit.holds(value) and not _in_doubt(bench, model, limit):
         return False
     second: Limit | None = bench.facts.get("training_limit")
     return second is None or second.holds(_on_training(bench, model))
 
 
+def _in_doubt(bench: Bench, model: keras.Model, limit: Limit) -> bool:
+    """Whether a relative drop beyond the limit is too small to be told from none."""
+    dense = bench.facts.get("dense_outputs")
+    if dense is None or limit.drop is None or bench.metric is None:
+        return False
+    split = bench.judged_split
+    outputs = predictions(bench, model, split)
+    seed = bench.seed_for("interval")
+    found = evaluation.compare(bench.metric, split.y, dense, outputs, seed).difference
+    if found is None or not np.isfinite([found.low, found.high]).all():
+        return False
+    error = (found.high - found.low) / (2 * 1.96)
+    lost = -found.value if limit.higher_is_better else found.value
+    return bool(lost <= limit.drop + DOUBT * error)
+
+
 def _few(bench: Bench) -> bool:
     assert bench.dataset is not None
-    return bench.trains and 0 < len(bench.dataset.validation) < FEW
+    assert bench.metric is not None
+    held_out = bench.dataset.validation
+    return bench.trains and len(held_out) > 0 and telling(bench.metric, held_out.y) < FEW
+
+
+def _why_few(metric: Metric, held_out: Split) -> str:
+    count, told = len(held_out), telling(metric, held_out.y)
+    if told < count:
+        return f"Too few of the {count} validation examples are of the rarest class to show a drop."
+    return f"{count} validation examples alone cannot show such a drop."
+
+
+def telling(metric: Metric, y: Arrays) -> int:
+    """How many examples say something of the figure: where all classes weigh alike, those of the
+    rarest, times the classes."""
+    if metric.name not in ("auc", "balanced_accuracy") or metric.task not in CLASSIFYING:
+        return len(next(iter(y.values())) if isinstance(y, Mapping) else y)
+    labels, _ = metric.pair(y, y)
+    counts = np.unique(formulas.true_classes(labels, labels.shape[-1]), return_counts=True)[1]
+    return int(len(counts) * counts.min())
 
 
 def _on_training(bench: Bench, model: keras.Model) -> float:

@@ -111,10 +111,10 @@ class Round:
             trial = self._try(level, arm, choice, previous)
             tried.append((arm, trial))
             if is_adaptive(bench.recipe) and limits.holds(bench, trial.compacted.model, trial.best):
-                self._say_what_won(level, tried, arm)
+                self._say_what_won(tried, arm)
                 return arm, trial
         best = self._better(tried)
-        self._say_what_won(level, tried, best[0])
+        self._say_what_won(tried, best[0])
         return best
 
     def _try(self, level: int, arm: Arm, choice: Kept | Masks, previous: Arrays) -> Trial:
@@ -148,10 +148,10 @@ class Round:
                 best = (arm, trial)
         return best
 
-    def _say_what_won(self, level: int, tried: list[tuple[Arm, Trial]], won: Arm) -> None:
+    def _say_what_won(self, tried: list[tuple[Arm, Trial]], won: Arm) -> None:
         if len(tried) > 1:
             said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
-            why = f"Tried at level {level}, at equal epochs, on validation: {said}."
+            why = f"Tried at the same size, on validation: {said}."
             self._bench.reporter.decide("rewind.to", won.rewind, why)
             self._bench.reporter.decide("training.schedule", won.schedule, why)
 
