@@ -43,6 +43,11 @@ def against(
     if recipe.criterion.name == "bn_scale" and not model.has_normalization:
         message = 'The model has no BatchNormalization whose scale could rank: write "magnitude".'
         yield _wrong("criterion/name", message)
+    if recipe.data.scale in ("caffe", "torch") and not any(
+        len(tensor.shape) == 3 and tensor.shape[-1] == 3 for tensor in model.inputs
+    ):
+        message = 'For pictures of three colours: write "none", "0..1" or "-1..1".'
+        yield _wrong("data/scale", message)
     if dataset is None:
         return
     if recipe.criterion.name in ("snip", "grasp", "taylor") and not _has_answers(model, dataset):

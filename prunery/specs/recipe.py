@@ -85,7 +85,7 @@ class Rewind(Wire):
 class DataOptions(Wire):
     """How examples reach the model."""
 
-    scale: Literal["auto", "none", "0..1", "-1..1"] = "auto"
+    scale: Literal["auto", "none", "0..1", "-1..1", "caffe", "torch"] = "auto"
     resize: Literal["auto", "fit", "crop"] = "auto"
     labels: Literal["auto", "integers", "one_hot", "multi_label", "values"] = "auto"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from prunery.specs.errors import PruneryError
 from prunery.specs.report import Interval
 from tests.engine.dataset_files import made, model, npz
 from worker.engine import evaluation
@@ -65,6 +67,63 @@ def test_a_trained_net_is_found_under_its_own_scaling(pictures: Dataset, scale: 
     assert found.trained
     assert found.scale == scale
     assert [each.scale for each in found.tries] == ["none", "0..1", "-1..1"]
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three kinds of pictures in colour: which of the colours is a little stronger."""
+    generator = np.random.default_rng(0)
+    kinds = np.arange(900) % 3
+    images = generator.integers(0, 256, (900, 6, 6, 3)) * 0.9
+    images[np.arange(900), :, :, kinds] += 25
+    path = npz(tmp_path_factory.mktemp("data") / "b.npz", x=images.astype(np.uint8), y=kinds)
+    return made(path, model((6, 6, 3), (3,)))
+
+
+FAMILIES = {"caffe": keras.applications.vgg16, "torch": keras.applications.densenet}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_familys_scaling_is_the_one_of_keras_applications(coloured: Dataset, name: str) -> None:
+    raw = coloured.train.x["input"]
+    wanted = FAMILIES[name].preprocess_input(raw.astype("float32"))
+    inputs = keras.Input((6, 6, 3), name="input")
+    same = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+    scaled = coloured.with_scale(name)
+    np.testing.assert_allclose(
+        evaluation.predict(same, scaled.train, scaled.scale), wanted, atol=2e-4
+    )
+    part = Split({"input": raw.astype("float32") / 255}, coloured.train.y)
+    unit = replace(coloured, train=part, ranges={"input": (0.0, 1.0)}, pixels=())
+    scaled = unit.with_scale(name)
+    np.testing.assert_allclose(
+        evaluation.predict(same, scaled.train, scaled.scale), wanted, atol=2e-4
+    )
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_net_of_a_family_is_found_under_its_scaling(coloured: Dataset, name: str) -> None:
+    keras.utils.set_random_seed(1)
+    net = keras.Sequential(
+        [
+            keras.Input((6, 6, 3), name="input"),
+            keras.layers.Conv2D(8, 3, activation="tanh"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(3, activation="softmax", name="output"),
+        ]
+    )
+    net.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    raw = coloured.train.x["input"].astype("float32")
+    x = FAMILIES[name].preprocess_input(raw)
+    net.fit(x, coloured.train.y["output"], epochs=30, batch_size=64, verbose=0)
+    found = _detected(net, coloured)
+    assert [each.scale for each in found.tries] == ["none", "0..1", "-1..1", "caffe", "torch"]
+    assert (found.trained, found.scale) == (True, name)
+
+
+def test_a_familys_scaling_is_refused_without_colours(pictures: Dataset) -> None:
+    with pytest.raises(PruneryError, match="three colours"):
+        pictures.with_scale("caffe")
 
 
 def test_no_net_from_its_initializer_is_taken_for_trained(pictures: Dataset) -> None:

@@ -23,6 +23,7 @@ class Arrays:
 class Scaled:
     multiplier: float = 1.0
     offset: float = 0.0
+    turns: bool = False
 
 
 def blobs(count: int = 70, features: int = 6, classes: int = 3, seed: int = 0) -> Arrays:

@@ -10,13 +10,19 @@ import tensorflow as tf
 
 
 class Scale(Protocol):
-    """How raw inputs become the model's: `x * multiplier + offset` in float32."""
+    """How raw inputs become the model's: `x * multiplier + offset` in float32.
+
+    Both are numbers, or one of each channel; `turns` puts the channels in reverse order before.
+    """
 
     @property
-    def multiplier(self) -> float: ...
+    def multiplier(self) -> float | tuple[float, ...]: ...
 
     @property
-    def offset(self) -> float: ...
+    def offset(self) -> float | tuple[float, ...]: ...
+
+    @property
+    def turns(self) -> bool: ...
 
 
 class Split(Protocol):
@@ -64,11 +70,14 @@ def scaled(model: keras.Model, flat: list[Any], scale: Scale | None) -> list[Any
     if scale is None or (scale.multiplier == 1.0 and scale.offset == 0.0):
         return flat
     return [
-        tf.cast(value, tf.float32) * scale.multiplier + scale.offset
-        if "float" in str(tensor.dtype)
-        else value
+        _scaled(tf.cast(value, tf.float32), scale) if "float" in str(tensor.dtype) else value
         for value, tensor in zip(flat, model.inputs, strict=True)
     ]
+
+
+def _scaled(value: Any, scale: Scale) -> Any:
+    turned = value[..., ::-1] if scale.turns else value
+    return turned * scale.multiplier + scale.offset
 
 
 def functional(model: keras.Model) -> Any:

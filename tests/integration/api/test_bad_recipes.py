@@ -128,6 +128,7 @@ TOGETHER: list[tuple[Recipe, str, str]] = [
         "/training/class_weight/cat",
         "0, 1, 2",
     ),
+    ({"data": {"scale": "caffe"}}, "/data/scale", '"-1..1"'),
     ({"data": {"resize": "crop"}}, "/data/resize", '"auto"'),
     (
         {"rewind": {"to": "step", "at": 500}, "training": {"epochs": 3, "batch_size": 20}},

@@ -76,7 +76,7 @@ class Dataset:
         return self.task == "autoencoder"
 
     def with_scale(self, name: str) -> Dataset:
-        """The same data under another input scaling: none, 0..1, -1..1.
+        """The same data under another input scaling: none, 0..1, -1..1, caffe, torch.
 
         Where the scaling cannot be one multiplication for everything that is fed (an autoencoder's
         targets, inputs that are not pixels beside inputs that are), arrays are scaled here.

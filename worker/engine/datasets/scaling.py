@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunery.specs.errors import PruneryError
-from prunery.specs.models import ModelSummary
+from prunery.specs.errors import FieldError, PruneryError
 
 if TYPE_CHECKING:
     from worker.engine.datasets.dataset import Dataset, Split
 
 USUAL = ("none", "0..1", "-1..1")
+# As `keras.applications` has them, of pictures in red, green and blue: VGG and ResNet expect
+# "caffe", DenseNet and most that were born elsewhere "torch".
+FAMILIES = ("caffe", "torch")
 _TARGETS = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
+_MEAN_BLUE_FIRST = (103.939, 116.779, 123.68)
+_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CHUNK_BYTES = 64 * 2**20
 _IN_MEMORY_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Every input becomes float32 `x * multiplier + offset`, unless it is the identity."""
+    """Every input becomes float32 `x * multiplier + offset`, unless it is the identity.
+
+    Both are numbers, or one of each channel; `turns` puts the channels in reverse order before.
+    """
 
     name: str = "none"
-    multiplier: float = 1.0
-    offset: float = 0.0
+    multiplier: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
+    turns: bool = False
 
     @property
     def is_identity(self) -> bool:
@@ -51,6 +59,13 @@ def span(low: float, high: float, *, pixels: bool) -> tuple[float, float]:
 
 def make(name: str, low: float, high: float) -> Scale:
     """The scale called `name` for values from `low` to `high`."""
+    if name == "caffe":
+        unit = 255.0 / (high - low)
+        return Scale(name, unit, tuple(-low * unit - mean for mean in _MEAN_BLUE_FIRST), turns=True)
+    if name == "torch":
+        spans = [(high - low) * spread for spread in _SPREAD]
+        offsets = [-low / s - m / p for s, m, p in zip(spans, _MEAN, _SPREAD, strict=True)]
+        return Scale(name, tuple(1.0 / span for span in spans), tuple(offsets))
     if name not in _TARGETS:
         raise PruneryError("recipe_invalid", f"There is no scaling named {name[:40]!r}.")
     bottom, top = _TARGETS[name]
@@ -58,13 +73,9 @@ def make(name: str, low: float, high: float) -> Scale:
     return Scale(name, multiplier, bottom - low * multiplier)
 
 
-def default(model: ModelSummary, dataset: Dataset) -> tuple[str, str]:
-    """The scaling for a net that is not trained yet, and why."""
-    if model.scales_inputs:
-        return "none", "The model scales its inputs itself."
-    if dataset.pixels:
-        return "0..1", "The inputs are pixels, 0 to 255, and no layer of the model scales them."
-    return "none", "The inputs are not pixels."
+def pictures(dataset: Dataset) -> list[str]:
+    """Inputs that are pictures of three channels, the last axis."""
+    return [key for key, x in dataset.train.x.items() if x.ndim == 4 and x.shape[-1] == 3]
 
 
 def apply(dataset: Dataset, name: str) -> Dataset:
@@ -74,6 +85,10 @@ def apply(dataset: Dataset, name: str) -> Dataset:
     inputs = [key for key in dataset.train.x if key not in dataset.unscaled]
     if dataset.pixels and len(dataset.pixels) < len(inputs):
         inputs = list(dataset.pixels)
+    if name in FAMILIES:
+        inputs = [key for key in inputs if key in pictures(dataset)]
+        if not inputs:
+            _refuse_family(name)
     scales = {
         key: make(name, *span(*dataset.ranges[key], pixels=key in dataset.pixels)) for key in inputs
     }
@@ -81,6 +96,12 @@ def apply(dataset: Dataset, name: str) -> Dataset:
     if alike and not dataset.is_autoencoder:
         return replace(dataset, scale=next(iter(scales.values())))
     return _materialised(dataset, name, scales)
+
+
+def _refuse_family(name: str) -> None:
+    message = f'{name!r} is for pictures of three colours: write "none", "0..1" or "-1..1".'
+    error = FieldError(pointer="/data/scale", message=message)
+    raise PruneryError("recipe_invalid", f"data.scale: {message}", errors=[error])
 
 
 def _materialised(dataset: Dataset, name: str, scales: Mapping[str, Scale]) -> Dataset:
@@ -116,9 +137,10 @@ def _scaled(array: np.ndarray, scale: Scale, scratch: Path | None, label: str) -
     else:
         out = np.empty(array.shape, np.float32)
     for rows in chunks(array):
-        out[rows] = array[rows].astype(np.float32) * np.float32(scale.multiplier) + np.float32(
-            scale.offset
-        )
+        part = array[rows].astype(np.float32)
+        part = part[..., ::-1] if scale.turns else part
+        factor, offset = (np.asarray(v, np.float32) for v in (scale.multiplier, scale.offset))
+        out[rows] = part * factor + offset
     return out
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from prunery.specs.report import Interval
 from worker.engine.datasets import Dataset, Split
-from worker.engine.datasets.scaling import USUAL
+from worker.engine.datasets.scaling import FAMILIES, USUAL, pictures
 
 # A net straight from its initializer is often a little better than a constant answer, and with
 # enough examples that is beyond doubt: a trained one has come this share of the way to perfect.
@@ -43,9 +43,15 @@ class Detection:
 
 
 def candidates(dataset: Dataset) -> tuple[str, ...]:
-    """The scalings worth trying: all for pixels and numbers within -1..1, else none."""
+    """The scalings worth trying: all for pixels and numbers within -1..1, else none.
+
+    For pictures in three colours those of the model families, too.
+    """
     bounded = all(low >= -1 and high <= 1 for low, high in dataset.ranges.values())
-    return USUAL if dataset.pixels or bounded else USUAL[:1]
+    if not (dataset.pixels or bounded):
+        return USUAL[:1]
+    of_families = bool(pictures(dataset)) and not dataset.is_autoencoder
+    return USUAL + FAMILIES if of_families else USUAL
 
 
 def detect(

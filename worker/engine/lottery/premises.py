@@ -33,15 +33,13 @@ def check_past(bench: Bench) -> None:
     Raises `recipe_invalid` where it shall be rewound to weights that nobody knows; warns where
     movement cannot be seen.
     """
-    known = ("initial",) if "initial" in bench.facts else ()
-    rewind = bench.recipe.rewind.to
-    if bench.trained and bench.trains and rewind in ("initial", "step", "epoch"):
-        if rewind not in known:
-            message = (
-                "The upload is trained, and has no such weights to go back to: write "
-                '"learning_rate" or "none", or set start to "untrained" or "reinitialize".'
-            )
-            _refuse([FieldError(pointer="/rewind/to", message=message)])
+    unknown = ("step", "epoch") if "initial" in bench.facts else ("initial", "step", "epoch")
+    if bench.trained and bench.trains and bench.recipe.rewind.to in unknown:
+        message = (
+            "The upload is trained, and has no such weights to go back to: write "
+            '"learning_rate" or "none", or set start to "untrained" or "reinitialize".'
+        )
+        _refuse([FieldError(pointer="/rewind/to", message=message)])
     if bench.recipe.criterion.name == "movement" and bench.trained and "initial" not in bench.facts:
         why = "The upload is trained and its initial weights are unknown: ranked by magnitude."
         bench.reporter.warn("criterion", why)

@@ -81,5 +81,7 @@ def _scale(bench: Bench, name: str) -> None:
             "none": "The inputs reach the model as they are.",
             "0..1": "Pixels of 0 to 255 are divided by 255; the model has no rescaling of its own.",
             "-1..1": "Pixels of 0 to 255 are mapped to -1..1.",
+            "caffe": "Blue comes first and the mean colour is taken off, as VGG and ResNet expect.",
+            "torch": "Each colour is measured by its mean and spread, as DenseNet expects.",
         }[name]
         bench.reporter.decide("data.scale", name, why)
