@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 MEDIA_TYPE = "multipart/form-data"
-MOST_FIELDS = 50
+MOST_FIELDS = 80
 FIELD_BYTES = 64_000
 HEADER_BYTES = 16_000
 _OVERHEAD_BYTES = 1_000_000

@@ -5,136 +5,101 @@ The recipe's own rules judge it; their pointers lead back to the fields they spe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from app.web import fields
 from prunery.specs.errors import FieldError
 from prunery.specs.presets import DEFAULT, PRESETS
 
 SIMPLE_PRESETS = ("balanced", "smallest", "quick")
-
-# Where each specialist's field goes in the recipe.
-_PATHS: dict[str, tuple[str, ...]] = {
-    "epochs": ("training", "epochs"),
-    "learning_rate": ("training", "learning_rate"),
-    "scale": ("data", "scale"),
-    "criterion": ("criterion", "name"),
-    "threshold": ("criterion", "threshold"),
-    "granularity": ("granularity",),
-    "rounds": ("schedule", "rounds"),
-    "fraction": ("schedule", "pruning_fraction"),
-    "rewind": ("rewind", "to"),
-    "start": ("start",),
-    "seed": ("seed",),
-}
+# Uploads of the form, and what is said of them and of the job.
+_SIMPLE = ("model", "dataset", "preset", "name")
+_KNOWN = (*_SIMPLE, "initial", "label_column", "control_none", *fields.CONTROLS, *fields.BY_NAME)
 _POINTERS = {
-    "/" + "/".join(path): name
-    for name, path in {
-        **_PATHS,
-        "limit": ("objective", "max_metric_drop"),
-        "protect": ("protect",),
-        "controls": ("controls",),
-        "label_column": ("label_column",),
-        "more": ("more",),
-    }.items()
+    **fields.BY_POINTER,
+    "/controls": "controls",
+    "/initial_model": "initial",
+    "/label_column": "label_column",
 }
-_NUMBERS = {"epochs", "learning_rate", "threshold", "rounds", "fraction", "seed"}
+_MOST_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
 class Answers:
     """Every field as it was typed; empty means "as the preset says"."""
 
-    model: str = ""
-    dataset: str = ""
-    preset: str = DEFAULT
-    name: str = ""
-    label_column: str = ""
-    limit: str = ""
-    epochs: str = ""
-    learning_rate: str = ""
-    scale: str = ""
-    criterion: str = ""
-    threshold: str = ""
-    granularity: str = ""
-    rounds: str = ""
-    fraction: str = ""
-    rewind: str = ""
-    start: str = ""
-    protect: str = ""
-    controls: str = ""
-    seed: str = ""
-    more: str = ""
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Answers:
         """From a form or an address; what is not ours is ignored, what is too long is cut."""
-        known = {field.name for field in fields(cls)}
-        values = {key: text.strip()[:2000] for key, text in given.items() if key in known}
-        answers = cls(**values)
-        return answers if answers.preset in PRESETS else replace(answers, preset=DEFAULT)
+        cut = {name: given[name].strip()[:_MOST_CHARACTERS] for name in _KNOWN if name in given}
+        return cls({name: words for name, words in cut.items() if words})
+
+    def __getitem__(self, name: str) -> str:
+        return self.typed.get(name, "")
 
     @property
-    def query(self) -> str:
-        """For an address: only what differs from an empty form."""
-        given = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return urlencode([(name, text) for name, text in given if text])
+    def model(self) -> str:
+        return self["model"]
+
+    @property
+    def preset(self) -> str:
+        return self["preset"] if self["preset"] in PRESETS else DEFAULT
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """For hidden fields of the next form."""
-        given = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return [(name, text) for name, text in given if text]
+        return [(name, words) for name, words in {**self.typed, "preset": self.preset}.items()]
+
+    @property
+    def query(self) -> str:
+        """For an address: only what was filled in."""
+        return urlencode(self.pairs)
 
     @property
     def is_special(self) -> bool:
         """Whether anything in the folded part is filled in, which then must not be folded."""
-        simple = ("model", "dataset", "preset", "name")
-        special = any(text for name, text in self.pairs if name not in simple)
-        return special or self.preset not in SIMPLE_PRESETS
+        return any(name not in _SIMPLE for name in self.typed) or self.preset not in SIMPLE_PRESETS
 
-    @property
-    def not_numbers(self) -> frozenset[str]:
-        """Fields that want a number and hold something else."""
-        wanted = [*_NUMBERS, "limit"]
-        return frozenset(
-            name
-            for name in wanted
-            if getattr(self, name) and isinstance(_number(getattr(self, name)), str)
-        )
-
-    @property
-    def is_no_recipe(self) -> bool:
-        """Whether the free part holds something else than a JSON object."""
-        return bool(self.more) and _object(self.more) is None
+    def is_unread(self, name: str) -> bool:
+        """Whether a field holds text that says nothing where more than text is wanted."""
+        known = fields.BY_NAME.get(name)
+        if known is None or known.read is fields.text or not self[name]:
+            return False
+        return isinstance(known.read(self[name]), str)
 
     def recipe(self) -> dict[str, Any]:
-        """What is laid over the preset; a number that is none stays text and is refused.
+        """What is laid over the preset; what cannot be read stays text and is refused.
 
         The free part comes first: what has a field of its own is said there.
         """
-        free = _object(self.more) if self.more else {}
-        made: dict[str, Any] = {"more": self.more} if free is None else free
+        free = fields.whole(self["more"]) if self["more"] else {}
+        made: dict[str, Any] = {"more": free} if isinstance(free, str) else free
         made["preset"] = self.preset
-        for name, path in _PATHS.items():
-            if text := getattr(self, name):
-                _put(made, path, _number(text) if name in _NUMBERS else text)
-        if self.limit:
-            points = _number(self.limit)
-            made["objective"] = {
-                "max_metric_drop": points / 100 if isinstance(points, (int, float)) else points
-            }
-        if self.protect:
-            made["protect"] = [part.strip() for part in self.protect.split(",") if part.strip()]
-        if self.controls == "none":
-            made["controls"] = []
-        elif self.granularity == "weight":
-            # The presets' control of random units has no meaning for single weights.
-            made["controls"] = ["fresh_same_scale", "random_mask"]
+        given = [one for one in (*fields.OBJECTIVES, *fields.OTHERS) if self[one.name]]
+        if any(one in fields.OBJECTIVES for one in given):
+            made["objective"] = {}
+        for one in given:
+            _put(made, one.path, one.read(self[one.name]))
+        if (controls := self._controls()) is not None:
+            made["controls"] = controls
+        if self["granularity"] == "unit" and self.preset == "paper":
+            _put(made, ("schedule", "output_layer_fraction"), None)
         return made
+
+    def _controls(self) -> list[str] | None:
+        """What is ticked; else what fits where the preset's own does not; else the preset's."""
+        units = (self["granularity"] or ("weight" if self.preset == "paper" else "unit")) == "unit"
+        ticked = [names[not units] for box, names in fields.CONTROLS.items() if self[box]]
+        if self["control_none"] or ticked:
+            return ticked
+        fitting = units != (self.preset == "paper")
+        # The presets' random controls are of units, in "paper" of weights.
+        return None if fitting else ["fresh_same_scale", "random_units" if units else "random_mask"]
 
 
 def field_of(error: FieldError) -> str:
@@ -148,26 +113,9 @@ def field_of(error: FieldError) -> str:
     return head if head in ("model", "dataset") else "preset"
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for part in path[:-1]:
         inner = target.get(part)
         target[part] = inner if isinstance(inner, dict) else {}
         target = target[part]
     target[path[-1]] = value
-
-
-def _number(text: str) -> float | int | str:
-    plain = text.replace(",", ".").replace("\u2212", "-").replace("\u00a0", "").strip("% ")
-    try:
-        value = float(plain)
-    except ValueError:
-        return text
-    return int(value) if value == int(value) and abs(value) < 2**53 else value

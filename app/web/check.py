@@ -14,19 +14,19 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.caller import Identity
 from app.context import Context, Ctx
+from app.core.settings import Settings
 from app.core.tables import DatasetTable, ModelTable
 from app.http.request_id import request_id_of
 from app.jobs import creation
 from app.uploads import endpoints as uploads
-from app.uploads import service
+from app.uploads import form, service
 from app.uploads.kinds import DATASET, MODEL, UploadTable
 from app.web import language, page
 from app.web.answers import Answers
-from app.web.home import KINDS, start_job
+from app.web.home import FILES, start_job
 from app.web.problems import Finding, of_recipe
 from app.web.visitor import Visitor
 from prunery.reports.language import Language
-from prunery.specs import presets
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobRequest, ModelView
 from prunery.specs.models import Prunability
@@ -79,8 +79,9 @@ async def show_check(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
     """Wait a little for the sandbox, then say what is known so far. Starts nothing."""
     answers = Answers.read(dict(request.query_params))
     waiting = (
-        uploads.settled(ctx, visitor, kind, getattr(answers, kind.name), WAIT_SECONDS)
-        for kind in KINDS
+        uploads.settled(ctx, visitor, kind, answers[field], WAIT_SECONDS)
+        for field, kind in FILES
+        if answers[field] or field != "initial"
     )
     await asyncio.gather(*waiting)
     return await run_in_threadpool(_draw, request, ctx, visitor, answers, ())
@@ -89,26 +90,30 @@ async def show_check(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
 @router.post("/jobs")
 async def start(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
     """Queue the job; what forbids it is shown on the check page."""
-    async with request.form(max_files=0, max_fields=60) as sent:
+    async with request.form(max_files=0, max_fields=form.MOST_FIELDS) as sent:
         answers = Answers.read({key: str(value) for key, value in sent.items()})
     return await run_in_threadpool(_start, request, ctx, visitor, answers)
 
 
 def _start(request: Request, ctx: Context, visitor: Identity, answers: Answers) -> Response:
-    asked = JobRequest(
-        model=answers.model,
-        dataset=answers.dataset or None,
-        name=answers.name or None,
-        recipe=answers.recipe(),
-    )
     try:
-        row = start_job(ctx, visitor, asked, request_id_of(request.scope))
+        row = start_job(ctx, visitor, _asked(answers), request_id_of(request.scope))
     except PruneryError as error:
         if error.code == "not_found":
             raise
         wrong = tuple(of_recipe(error, answers, language.of(request)))
         return _draw(request, ctx, visitor, answers, wrong, status=error.status)
     return RedirectResponse(f"/jobs/{row.id}", 303)
+
+
+def _asked(answers: Answers) -> JobRequest:
+    return JobRequest(
+        model=answers.model,
+        dataset=answers["dataset"] or None,
+        initial_model=answers["initial"] or None,
+        name=answers["name"] or None,
+        recipe=answers.recipe(),
+    )
 
 
 def _draw(
@@ -137,24 +142,24 @@ def _look(
     words = language.of(request)
     with ctx.database.reading() as session:
         find = functools.partial(service.find, session, visitor.owner_id)
-        rows = find(MODEL, answers.model), find(DATASET, answers.dataset)
+        rows = find(MODEL, answers.model), find(DATASET, answers["dataset"])
         model, dataset = (service.view(row) for row in rows)
         prunability = None
         if model.status == "ready":
             prunability = service.prunability(session, visitor.owner_id, answers.model)
     assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
     assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
-    said = wrong or tuple(_judge(rows, answers, words))
+    said = wrong or tuple(_judge(rows, answers, words, ctx.settings))
     return Found(model, dataset, prunability, said)
 
 
 def _judge(
-    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language
+    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language, settings: Settings
 ) -> list[Finding]:
     """What would forbid the job, before anybody asks for it."""
     model, dataset = rows
     try:
-        recipe = presets.resolve(answers.recipe())
+        recipe = creation.order(_asked(answers), settings).recipe
         if model.status == dataset.status == "ready":
             creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
     except PruneryError as error:

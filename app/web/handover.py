@@ -85,7 +85,12 @@ def _shapes(inputs: tuple[TensorInfo, ...]) -> str:
 
 
 def _scale(scale: str | None) -> str:
-    ranges = {"0..1": ", from 0 to 1", "-1..1": ", from -1 to 1"}
+    ranges = {
+        "0..1": ", from 0 to 1",
+        "-1..1": ", from -1 to 1",
+        "caffe": ", after keras.applications.vgg16.preprocess_input",
+        "torch": ", after keras.applications.densenet.preprocess_input",
+    }
     return ranges.get(scale or "", "")
 
 

@@ -23,14 +23,15 @@ from app.web.answers import Answers
 from app.web.labels import labels
 from app.web.problems import Finding, findings, of_recipe
 from app.web.visitor import Visitor
-from prunery.specs import presets
+from prunery.specs import presets, rules
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobRequest, ModelView
 
 router = APIRouter(include_in_schema=False)
 SAMPLE_SECONDS = 30.0
-KINDS = (MODEL, DATASET)
+# The form's files: the last one only specialists have, and nobody must.
+FILES = (("model", MODEL), ("dataset", DATASET), ("initial", MODEL))
 
 
 @router.get("/")
@@ -45,10 +46,10 @@ async def submit(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
     """Take the files and go on to the check; a problem shows the form again with all answers."""
     words = language.of(request)
     incoming = receive.Incoming(ctx.incoming_dir)
-    limits = {f"{kind.name}_file": kind.limit_bytes(ctx.settings) for kind in KINDS}
+    limits = {f"{field}_file": kind.limit_bytes(ctx.settings) for field, kind in FILES}
     answers, wrong = Answers(), list[Finding]()
     try:
-        for kind in KINDS:
+        for kind in (MODEL, DATASET):
             await run_in_threadpool(service.admit, ctx, visitor.owner_id, kind, None)
         async with form.receive(request, incoming, limits) as sent:
             answers = Answers.read(sent.fields)
@@ -80,12 +81,12 @@ def _keep(
     words = language.of(request)
     wrong: list[Finding] = []
     kept: dict[str, str] = {}
-    for kind in KINDS:
+    for field, kind in FILES:
         try:
-            kept[kind.name] = _keep_one(request, ctx, visitor, sent, answers, kind)
+            kept[field] = _keep_one(request, ctx, visitor, sent, answers, field, kind)
         except PruneryError as error:
-            field = "label_column" if error.code == "csv_label_ambiguous" else kind.name
-            wrong += findings(error, words, field)
+            asked = "label_column" if error.code == "csv_label_ambiguous" else field
+            wrong += findings(error, words, asked)
     if not kept.get("model") and not any(one.field == "model" for one in wrong):
         wrong.insert(0, Finding("model", words.gettext("Choose the file of your model.")))
     if not kept.get("dataset") and not any(
@@ -93,7 +94,8 @@ def _keep(
     ):
         wrong.append(Finding("dataset", words.gettext("Choose the file with your examples.")))
     try:
-        presets.resolve(answers.recipe())
+        recipe = presets.resolve(answers.recipe())
+        rules.check_inputs(recipe, has_initial_model=bool(kept.get("initial")), has_dataset=True)
     except PruneryError as error:
         wrong += of_recipe(error, answers, words)
     return Answers.read({**dict(answers.pairs), **kept}), wrong
@@ -105,15 +107,16 @@ def _keep_one(
     visitor: Identity,
     sent: form.Form,
     answers: Answers,
+    field: str,
     kind: Kind,
 ) -> str:
     """The id of the file that was sent now, or of the one that was sent before."""
-    file = sent.files.get(f"{kind.name}_file")
+    file = sent.files.get(f"{field}_file")
     if file is None:
-        return str(getattr(answers, kind.name))
+        return answers[field]
     options = None
     if kind is DATASET:
-        options = DatasetOptions(label_column=answers.label_column or None)
+        options = DatasetOptions(label_column=answers["label_column"] or None)
     row = service.accept(
         ctx,
         visitor.owner_id,
@@ -137,7 +140,7 @@ async def start_sample(request: Request, ctx: Ctx, visitor: Visitor) -> Response
         add = functools.partial(service.add_file, ctx, visitor.owner_id, kind, path)
         made[kind.name] = (await run_in_threadpool(add)).id
     waiting = (
-        uploads.settled(ctx, visitor, kind, made[kind.name], SAMPLE_SECONDS) for kind in KINDS
+        uploads.settled(ctx, visitor, kind, made[kind.name], SAMPLE_SECONDS) for kind, _ in pair
     )
     await asyncio.gather(*waiting)
     name = language.of(request).gettext("Our sample")
@@ -169,7 +172,7 @@ def draw(
     status: int = 200,
 ) -> Response:
     """The form with its answers and, first in it, what has to be mended."""
-    kept = {kind.name: _kept(ctx, visitor, kind, getattr(answers, kind.name)) for kind in KINDS}
+    kept = {field: _kept(ctx, visitor, kind, answers[field]) for field, kind in FILES}
     context: dict[str, Any] = {
         "answers": answers,
         "kept": kept,
@@ -177,7 +180,7 @@ def draw(
         "messages": {one.field: one.message for one in reversed(wrong or [])},
         "labels": labels(language.of(request)),
         "sample": sample.is_here(),
-        "limits": {kind.name: kind.limit_bytes(ctx.settings) for kind in KINDS},
+        "limits": {field: kind.limit_bytes(ctx.settings) for field, kind in FILES},
         "kept_days": round(ctx.settings.upload_ttl_seconds / 86_400),
         "has_keys": ctx.settings.needs_keys,
     }

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.web import page
 from app.web.answers import Answers, field_of
-from app.web.labels import labels
+from app.web.labels import how_to_write, labels
 from prunery.reports.language import Language
 from prunery.specs.errors import Problem, PruneryError
 
@@ -47,10 +47,8 @@ def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list
     names, made = labels(language), []
     for one in findings(error, language):
         message = one.message
-        if one.field in answers.not_numbers:
-            message = language.gettext("Write a number.")
-        if one.field == "more" and answers.is_no_recipe:
-            message = language.gettext("Write a JSON object.")
+        if answers.is_unread(one.field):
+            message = how_to_write(language, one.field)
         named = f"{names[one.field]}: {message}" if one.field in names else message
         made.append(Finding(one.field, named, one.hint))
     return made

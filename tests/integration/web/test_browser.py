@@ -205,7 +205,7 @@ def test_the_form_is_reached_by_keyboard_alone(browser: Browser, stage: Stage) -
             "Try it with our sample",
             "model",
             "dataset",
-            "Settings for specialists",
+            "Advanced settings",
             "Check my files",
         )
     ]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from app.core.tables import DatasetTable
+from app.core.tables import DatasetTable, JobTable
 from tests.integration.api import files
 from tests.integration.api.worker import Worker
 from tests.integration.web.scenes import DATA, MODEL, PRUNABILITY
@@ -82,6 +82,49 @@ def test_a_wrong_setting_is_shown_beside_its_field(web: TestClient, field: str, 
 def test_what_is_no_number_is_told_in_plain_words(web: TestClient) -> None:
     answer = web.post("/", files=both(), data={"preset": "balanced", "epochs": "ten"})
     assert '<a href="#epochs">Epochs of training: Write a number.</a>' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("layer_fractions", "conv1", "Write name=number, separated by commas."),
+        ("n_m", "four", "Write two numbers, such as 2, 4."),
+        ("parameters", "half", "Write a number."),
+    ],
+)
+def test_what_cannot_be_read_is_told_how_to_write(
+    web: TestClient, field: str, value: str, said: str
+) -> None:
+    answer = web.post("/", files=both(), data={"preset": "balanced", field: value})
+    assert answer.status_code == 422
+    assert f": {said}</a>" in answer.text
+    assert f'id="{field}-wrong"' in answer.text
+
+
+def test_ticked_controls_stay_ticked(web: TestClient) -> None:
+    sent = {"preset": "balanced", "control_random": "yes", "epochs": "many"}
+    text = web.post("/", files=both(), data=sent).text
+    assert 'name="control_random" value="yes" checked' in text
+    assert 'name="control_small" value="yes">' in text
+
+
+def test_a_model_from_before_training_goes_with_the_job(web: TestClient, worker: Worker) -> None:
+    before = ("before.keras", files.ARTICLE.read_bytes(), "application/octet-stream")
+    sent = {"preset": "balanced", "start": "trained", "rewind": "initial"}
+    without = web.post("/", files=both(), data=sent)
+    assert without.status_code == 422
+    assert 'id="rewind-wrong"' in without.text
+    answer = web.post("/", files={**both(), "initial_file": before}, data=sent)
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["location"]
+    kept = {name: value[0] for name, value in parse_qs(urlsplit(address).query).items()}
+    worker.pass_model(kept["model"], MODEL, PRUNABILITY)
+    worker.pass_model(kept["initial"], MODEL, PRUNABILITY)
+    worker.pass_dataset(kept["dataset"], DATA)
+    assert "Ready to start" in web.get(address).text
+    job_id = web.post("/jobs", data=kept).headers["location"].removeprefix("/jobs/")
+    with web.app.state.context.database.reading() as session:
+        assert session.get_one(JobTable, job_id).initial_model_id == kept["initial"]
 
 
 def test_any_field_of_a_recipe_can_be_given_as_json(web: TestClient) -> None:
