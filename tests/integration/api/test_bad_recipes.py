@@ -108,7 +108,7 @@ ALONE: list[tuple[Recipe, str, str]] = [
 
 # What the model or the data give away (four features, three classes, layers `hidden` and `out`).
 TOGETHER: list[tuple[Recipe, str, str]] = [
-    ({"protect": ["hiden"]}, "/protect/0", "hidden, out"),
+    ({"protect": ["hidden_2"]}, "/protect/0", "hidden, out"),
     ({"layer_fractions": {"block/conv": 0.3}}, "/layer_fractions/block~1conv", "hidden, out"),
     ({"criterion": {"name": "bn_scale"}}, "/criterion/name", '"magnitude"'),
     ({"training": {"optimizer": "adamm"}}, "/training/optimizer", "adam"),
