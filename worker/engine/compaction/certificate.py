@@ -20,6 +20,7 @@ from worker.engine.compaction import local, probes, stepwise
 from worker.engine.compaction.differences import Compared, same_class, variation_of
 from worker.engine.compaction.probes import Plan
 from worker.engine.compaction.stepwise import Nudge
+from worker.engine.profiling import examples_within
 
 # Differences relative to the largest output, but at least 1: below the first, float64 agrees;
 # up to the second, rounding must account for it.
@@ -29,6 +30,9 @@ LARGEST_ROUNDING = 1e-6
 # models differ by, prove nothing.
 LEAST_VARIATION = 1e-12
 CLEARLY = 1000
+
+_BATCH_VALUES = 1_500_000
+_BATCH_BYTES = 256 << 20
 
 Verdict = Literal["exact", "not_proven", "approximate"]
 
@@ -130,7 +134,7 @@ def _in_batches(
     """Outputs of all probes, a few at a time where examples are large, or the batch is fixed."""
     total = len(given[0])
     fixed = model.inputs[0].shape[0]
-    batch = fixed or _batch(given)
+    batch = fixed or _batch(model, given, dtype)
     parts = []
     for start in range(0, total, batch):
         part = [value[start : start + batch] for value in given]
@@ -142,8 +146,11 @@ def _in_batches(
     return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
-def _batch(given: list[np.ndarray], budget_values: int = 1_500_000) -> int:
-    return max(1, budget_values // max(sum(value[:1].size for value in given), 1))
+def _batch(model: keras.Model, given: list[np.ndarray], dtype: str | None) -> int:
+    """Examples at once: what goes in, and what lies between two operations, is bounded."""
+    inputs = max(1, _BATCH_VALUES // max(sum(value[:1].size for value in given), 1))
+    width = 8 if dtype == "float64" else 4
+    return min(inputs, examples_within(model, _BATCH_BYTES, len(given[0]), value_bytes=width))
 
 
 def _judge(

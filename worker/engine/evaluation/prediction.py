@@ -11,18 +11,27 @@ import numpy as np
 import tensorflow as tf
 
 from worker.engine.calling import Scale, Split, flat_inputs, functional, pack_inputs, scaled
+from worker.engine.profiling import examples_within, parameters
 
 Predictions = np.ndarray | dict[str, np.ndarray]
 
 # Compiled calls by model; few, since each keeps its model alive.
 _COMPILED: OrderedDict[tuple[Any, ...], tuple[Any, Callable[..., Any]]] = OrderedDict()
 _KEPT = 4
+# From here on a model is large, and the only one kept.
+_LARGE_PARAMETERS = 1 << 24
+# What the activations of a batch may take.
+_BUDGET_BYTES = 512 << 20
 
 
 def predict(
     model: keras.Model, split: Split, scale: Scale | None = None, batch: int = 256
 ) -> Predictions:
-    """Outputs over all examples, in order: an array, or a dict by output name if several."""
+    """Outputs over all examples, in order: an array, or a dict by output name if several.
+
+    batch: examples at once; fewer where their activations would take too much memory.
+    """
+    batch = examples_within(model, _BUDGET_BYTES, batch)
     inputs = flat_inputs(model, split.x)
     count = len(split)
     call = _compiled(model, scale)
@@ -54,7 +63,8 @@ def _compiled(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
             return [tf.cast(o, tf.float32) if o.dtype.size == 2 else o for o in outputs]
 
         _COMPILED[key] = (model, call)
-        while len(_COMPILED) > _KEPT:
+        kept = 1 if parameters(model) > _LARGE_PARAMETERS else _KEPT
+        while len(_COMPILED) > kept:
             _COMPILED.popitem(last=False)
     _COMPILED.move_to_end(key)
     return _COMPILED[key][1]

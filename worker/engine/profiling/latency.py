@@ -11,31 +11,44 @@ import numpy as np
 import tensorflow as tf
 
 from prunery.specs.report import Latency
+from worker.engine.profiling.activations import FREE_DIMENSION, examples_within
 
-# Stands for a dimension that the model leaves open.
-FREE_DIMENSION = 32
 _WARM_UP = 5
 _MINIMUM_RUNS = 20
+# Of a slow batch fewer are enough; each model is called at least so often, warm-up included.
+_FEWEST_CALLS = 6
 
 
 def latency(
     models: Mapping[str, keras.Model],
     batches: Sequence[int] = (1, 256),
     runs: int = 200,
+    *,
     budget_seconds: float = 20.0,
+    budget_bytes: int = 512 << 20,
 ) -> dict[str, tuple[Latency, ...]]:
     """Time the compiled call of each model, one run of each in turn, so that load falls on all.
 
-    Per batch size at most `budget_seconds` are spent, though never fewer than 20 runs; `runs` of
-    the result says how many there were. A model that takes strings is not timed.
+    Per batch size about `budget_seconds` are spent, after which there are 20 runs, or as many as
+    twice the budget allows; `runs` of the result says how many there were. A batch whose
+    activations would not fit into `budget_bytes`, or whose calls would take longer still, is made
+    smaller: `examples` says how large it was. A model that takes strings is not timed.
     """
     found: dict[str, list[Latency]] = {name: [] for name in models}
     if any(t.dtype == "string" for model in models.values() for t in model.inputs):
         return dict.fromkeys(models, ())
-    for batch in batches:
+    timed: set[int] = set()
+    longest = 2 * budget_seconds
+    for wanted in batches:
+        batch = min(examples_within(model, budget_bytes, wanted) for model in models.values())
+        if timed:
+            batch = min(batch, _within(found, longest))
+        if batch in timed:
+            continue
+        timed.add(batch)
         given = {name: _examples(model, batch) for name, model in models.items()}
         calls = {name: _compiled(model, given[name]) for name, model in models.items()}
-        seconds = _interleaved(calls, given, runs, budget_seconds)
+        seconds = _interleaved(calls, given, runs, budget_seconds, longest)
         for name, times in seconds.items():
             found[name].append(
                 Latency(
@@ -48,24 +61,36 @@ def latency(
     return {name: tuple(each) for name, each in found.items()}
 
 
+def _within(found: Mapping[str, list[Latency]], longest: float) -> int:
+    """Examples of a batch whose fewest calls take no longer, were it no faster than one by one."""
+    once = sum(each[-1].median_ms / each[-1].examples for each in found.values()) / 1e3
+    fitting = max(1, int(longest / (once * _FEWEST_CALLS)))
+    return 1 << (fitting.bit_length() - 1)
+
+
 def _interleaved(
     calls: Mapping[str, Callable[[Any], Any]],
     given: Mapping[str, Any],
     runs: int,
     budget_seconds: float,
+    longest: float,
 ) -> dict[str, list[float]]:
-    for name, call in calls.items():
-        for _ in range(_WARM_UP):
-            _wait(call(given[name]))
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    until = time.perf_counter() + budget_seconds
-    for run in range(runs):
-        if run >= _MINIMUM_RUNS and time.perf_counter() > until:
+    start = time.perf_counter()
+    for turn in range(_WARM_UP):
+        if turn and time.perf_counter() - start > budget_seconds:
             break
         for name, call in calls.items():
-            start = time.perf_counter()
             _wait(call(given[name]))
-            seconds[name].append(time.perf_counter() - start)
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    start = time.perf_counter()
+    for run in range(runs):
+        spent = time.perf_counter() - start
+        if spent > (budget_seconds if run >= _MINIMUM_RUNS else longest):
+            break
+        for name, call in calls.items():
+            began = time.perf_counter()
+            _wait(call(given[name]))
+            seconds[name].append(time.perf_counter() - began)
     return seconds
 
 
