@@ -14,7 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-Masks = dict[str, np.ndarray]
+from worker.engine.arrays import Arrays, OnDemand
+
+Masks = Arrays
 
 PRUNABLE_NAMES = frozenset(
     {"kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings"}
@@ -48,7 +50,21 @@ def key_of(model: keras.Model, *, seeds: bool = False) -> dict[int, str]:
 
 def values(variable: keras.Variable) -> np.ndarray:
     """A copy of a variable's values in its own dtype (NumPy 2 warns at `np.array(variable)`)."""
-    return np.array(variable.value.numpy())
+    return np.asarray(variable.value.numpy())
+
+
+def view(variable: keras.Variable) -> np.ndarray:
+    """A variable's values as they are now, without a copy, and not to be written to.
+
+    They stay what they are when the variable is assigned to.
+    """
+    return np.asarray(keras.ops.convert_to_tensor(variable.value))
+
+
+def views(model: keras.Model) -> Arrays:
+    """`view` of every weight by key, taken when it is asked for."""
+    variables = variable_keys(model)
+    return OnDemand(variables, lambda key: view(variables[key]))
 
 
 def layer_paths(model: keras.Model) -> dict[str, keras.Layer]:
