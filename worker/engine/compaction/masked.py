@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from worker.engine import masks
+from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.compaction import cloning, optimizer
 
 Keep = Mapping[str, Mapping[int, Sequence[int] | np.ndarray]]
@@ -36,57 +37,75 @@ def scatter(
     that of `compact`, its optimizer's slots are scattered alike and initial where masked.
     """
     full = cloning.clone(original)
-    given = masks.variable_keys(compact)
+    values = at_full_size(masks.views(full), compact, keep, rescaled=rescaled)
     for key, variable in masks.variable_keys(full).items():
-        if key in given:
-            factor = (rescaled or {}).get(key)
-            variable.assign(_scattered(variable, given[key], keep.get(key, {}), factor))
+        variable.assign(values[key])
     for layer in masks.layer_paths(full).values():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
-    trained = cloning.copy_compilation(compact, full)
-    if trained is not None:
-        _scatter_slots(trained, compact.optimizer, full, compact, keep)
+    compile_alike(full, compact, keep)
     return full
 
 
-def under_mask(
-    original: keras.Model, compact: keras.Model, weights: Mapping[str, np.ndarray], keep: Keep
-) -> keras.Model:
-    """The full-size network trained under a weight mask, compiled as its compact twin is.
+def at_full_size(
+    original: Arrays,
+    compact: keras.Model,
+    keep: Keep,
+    *,
+    rescaled: Mapping[str, float] | None = None,
+) -> Arrays:
+    """The weights of `compact` in the places and the shapes of `original`, made when asked for."""
+    given = masks.variable_keys(compact)
 
-    `weights` are its own by key: what died of the mask is left as the mask left it, and only the
-    twin has constants folded.
-    """
-    full = cloning.clone(original)
-    for key, variable in masks.variable_keys(full).items():
-        variable.assign(weights[key])
+    def make(key: str) -> np.ndarray:
+        if key not in given:
+            return original[key]
+        factor = (rescaled or {}).get(key)
+        name, value = given[key].name, masks.view(given[key])
+        return _scattered(name, original[key], value, keep.get(key, {}), factor)
+
+    return OnDemand(original, make)
+
+
+def compile_alike(full: keras.Model, compact: keras.Model, keep: Keep) -> None:
+    """Compile the full-size network as its compact twin is, with the twin's slots in it."""
     trained = cloning.copy_compilation(compact, full)
     if trained is not None:
         _scatter_slots(trained, compact.optimizer, full, compact, keep)
-    return full
+    elif full.compiled:
+        full.compiled, full.optimizer = False, None
 
 
 def masks_of(original: keras.Model, keep: Keep) -> masks.Masks:
     """The mask of every variable that loses units, statistics left out, in the full shape."""
-    found = {}
-    for key, variable in masks.variable_keys(original).items():
-        if key in keep and variable.name not in STATISTICS:
-            mask = np.zeros(variable.shape, bool)
-            mask[corner(keep[key], variable.shape)] = True
-            found[key] = mask
-    return found
+    shapes = {
+        key: tuple(variable.shape)
+        for key, variable in masks.variable_keys(original).items()
+        if key in keep and variable.name not in STATISTICS
+    }
+
+    def make(key: str) -> np.ndarray:
+        mask = np.zeros(shapes[key], bool)
+        mask[corner(keep[key], mask.shape)] = True
+        return mask
+
+    return OnDemand(shapes, make)
 
 
 def _scattered(
-    variable: Any, given: Any, axes: Mapping[int, Sequence[int] | np.ndarray], factor: float | None
+    name: str,
+    original: np.ndarray,
+    value: np.ndarray,
+    axes: Mapping[int, Sequence[int] | np.ndarray],
+    factor: float | None,
 ) -> np.ndarray:
-    """The compact values in their places; `variable` still holds those of the original."""
-    original, value = masks.values(variable), masks.values(given)
+    """The compact values of the variable `name` in their places."""
+    if not axes and factor is None:
+        return value
     place = corner(axes, original.shape)
     if factor is not None:
         value = scaled_back(value, original[place], factor)
-    full = original if variable.name in STATISTICS else np.zeros_like(original)
+    full = original.copy() if name in STATISTICS else np.zeros_like(original)
     full[place] = value
     return full
 

@@ -18,7 +18,7 @@ from prunery.specs.errors import PruneryError
 from worker.engine.compaction.cloning import copy_assets
 from worker.engine.compaction.configuration import Axes, cut_constants, edited
 from worker.engine.compaction.optimizer import compile_like
-from worker.engine.compaction.slices import copy_states, copy_weights
+from worker.engine.compaction.slices import copy_states, copy_weights, rescaling
 from worker.engine.graph import Cut, Graph, Kept
 from worker.engine.graph.walk import graph_of, nodes_in_order
 from worker.engine.masks import key_of
@@ -61,6 +61,12 @@ def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
     notes = compile_like(model, smaller, keep)
     stayed = {info.layer: info.reason for info in graph.frozen}
     return Compacted(smaller, keep, rescaled, not_removed=stayed, notes=notes)
+
+
+def described(graph: Graph, kept: Kept, smaller: keras.Model) -> Compacted:
+    """What `compact` says of a cut whose smaller model is at hand already."""
+    stayed = {info.layer: info.reason for info in graph.frozen}
+    return Compacted(smaller, graph.keep(kept), rescaling(graph, kept), not_removed=stayed)
 
 
 class _Builder:

@@ -10,7 +10,7 @@ import numpy as np
 
 from prunery.specs.errors import PruneryError
 from worker.engine.graph import Graph, Kept
-from worker.engine.masks import variable_keys
+from worker.engine.masks import variable_keys, view
 
 Keep = Mapping[str, Mapping[int, np.ndarray]]
 
@@ -30,9 +30,9 @@ def copy_weights(
     if list(old) != list(new):
         strange = sorted(set(old) ^ set(new))[:5]
         raise PruneryError("not_proven", f"variables differ after rebuilding: {strange}")
-    factors = _factors(graph, kept)
+    factors = rescaling(graph, kept)
     for key, variable in new.items():
-        value = cut_array(old[key].value.numpy(), keep.get(key, {}))
+        value = cut_array(view(old[key]), keep.get(key, {}))
         if key in factors:
             value = (value.astype(np.float64) * factors[key]).astype(value.dtype)
         if tuple(value.shape) != tuple(variable.shape):
@@ -59,7 +59,8 @@ def _flags(old: Any, new: Any) -> None:
         other.trainable = one.trainable
 
 
-def _factors(graph: Graph, kept: Kept) -> dict[str, float]:
+def rescaling(graph: Graph, kept: Kept) -> dict[str, float]:
+    """The factor of every variable that a cut rescales."""
     cut = graph.cut(kept)
     factors = {}
     for key_id, rescale in graph.record.rescales.items():

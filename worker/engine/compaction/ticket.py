@@ -6,48 +6,48 @@ Two arrays for every variable that the method masks, in the upload's shape: `mas
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from worker.engine import arrays
+from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.masks import Masks
 
 # npy has no bfloat16: such weights are written as float32, which holds each of them exactly.
 _WIDER = {"bfloat16": np.float32}
 
 
-def save(path: Path, masks: Masks, rewound: Mapping[str, np.ndarray]) -> None:
+def save(path: Path, masks: Masks, rewound: Arrays) -> None:
     """Write a ticket; `rewound` needs a value of the same shape for each mask."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+
+    def entries() -> Iterator[tuple[str, np.ndarray]]:
         for key, mask in masks.items():
             value = np.asarray(rewound[key])
             if value.shape != mask.shape:
                 raise ValueError(f"{key}: the mask is {mask.shape}, its weights {value.shape}")
-            _write(archive, f"mask/{key}", mask.astype(bool))
-            _write(
-                archive, f"rewound/{key}", value.astype(_WIDER.get(value.dtype.name, value.dtype))
-            )
+            yield f"mask/{key}", mask.astype(bool, copy=False)
+            wider = _WIDER.get(value.dtype.name, value.dtype)
+            yield f"rewound/{key}", value.astype(wider, copy=False)
+
+    arrays.write(path, entries(), deflated=True)
 
 
-def load(path: Path) -> tuple[Masks, dict[str, np.ndarray]]:
-    """Read a ticket back: masks and rewound weights by key."""
-    with np.load(path, allow_pickle=False) as archive:
-        masks = {_key(name): archive[name] for name in archive.files if name.startswith("mask/")}
-        rewound = {
-            _key(name): archive[name] for name in archive.files if name.startswith("rewound/")
-        }
-    return masks, rewound
+def load(path: Path) -> tuple[dict[str, np.ndarray], Arrays]:
+    """A ticket's masks by key, and its rewound weights, read when they are asked for."""
+    masks, rewound = opened(path)
+    return dict(masks), rewound
 
 
-def _write(archive: zipfile.ZipFile, name: str, value: np.ndarray) -> None:
-    # A fixed date, so that equal tickets are equal files.
-    entry = zipfile.ZipInfo(f"{name}.npy")
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    with archive.open(entry, "w", force_zip64=True) as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(value), allow_pickle=False)
+def opened(path: Path) -> tuple[Masks, Arrays]:
+    """The same with the masks, too, left in the file until they are asked for."""
+    archive = arrays.read(path)
 
+    def part(prefix: str) -> OnDemand:
+        names = [name for name in archive if name.startswith(prefix)]
+        return OnDemand(
+            (name.removeprefix(prefix) for name in names), lambda key: archive[prefix + key]
+        )
 
-def _key(name: str) -> str:
-    return name.partition("/")[2]
+    return part("mask/"), part("rewound/")

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
+from worker.engine.arrays import Arrays
 from worker.engine.calling import flat_inputs, flat_labels, pack_inputs, scaled
 from worker.engine.lottery.bench import Bench
 from worker.engine.pruning.criteria import Context
@@ -17,9 +18,7 @@ from worker.engine.pruning.criteria import Context
 EXAMPLES = 256
 
 
-def criterion_context(
-    bench: Bench, values: dict[str, np.ndarray], initial: dict[str, np.ndarray] | None, seed: int
-) -> Context:
+def criterion_context(bench: Bench, values: Arrays, initial: Arrays | None, seed: int) -> Context:
     """What a criterion may look at; the batch is drawn from training examples by `seed`."""
     batch = loss = None
     if bench.dataset is not None and len(bench.dataset.train):

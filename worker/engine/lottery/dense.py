@@ -21,6 +21,7 @@ from worker.engine.lottery.levels import LevelRecord, LevelStore
 from worker.engine.lottery.plans import epochs_of, training_plan
 from worker.engine.lottery.rewinding import dense_schedule
 from worker.engine.lottery.trainer import Run, Trainer
+from worker.engine.memory import release
 from worker.engine.training import Enough, State, capture, restore
 
 SETTLED = "the mask had settled"
@@ -66,6 +67,7 @@ def dense_level(bench: Bench, trainer: Trainer, store: LevelStore) -> Dense:
         record = _make(bench, trainer, store)
     dense = Dense(record, store.path(0))
     restore(bench.model, None, dense.trained())
+    release(bench.model)
     return dense
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from worker.engine.arrays import Arrays
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign, weights_of
 from worker.engine.pruning import criteria, schedules, selection
@@ -30,7 +31,7 @@ class EarlyBird:
         epochs that it repeats are those it would draw again.
     """
 
-    def __init__(self, bench: Bench, initial: dict[str, np.ndarray], memory: Path) -> None:
+    def __init__(self, bench: Bench, initial: Arrays, memory: Path) -> None:
         self._bench = bench
         self._initial = initial
         self._memory = memory
@@ -73,6 +74,7 @@ class EarlyBird:
         if model is not bench.model:
             assign(bench.model, values)  # which criteria look at, and the training overwrites
         context = criterion_context(bench, values, self._initial, bench.seed_for("draw", 1))
+        scores: Arrays
         if bench.recipe.granularity == "unit":
             scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
         else:

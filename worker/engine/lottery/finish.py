@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ from typing import Any
 import keras
 import numpy as np
 
-from prunery.specs.report import Comparison, ControlResult, Interval, ModelFigures
-from worker.engine import evaluation, profiling, saving, stopping
+from prunery.specs.report import Comparison, ControlResult, ModelFigures
+from worker.engine import saving, stopping
 from worker.engine.calling import scaled
 from worker.engine.compaction import certificate, ticket
 from worker.engine.lottery import distilling
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls, Rival, winner
-from worker.engine.lottery.judging import metric_interval, network_bytes, predictions
+from worker.engine.lottery.judging import metric_interval
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelRecord, LevelStore, sha256_of
+from worker.engine.lottery.measuring import measure
 from worker.engine.lottery.reopening import full_size, reopen
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Trial
+from worker.engine.memory import release
 from worker.engine.training import Interrupted
 
 PROOF_EXAMPLES = 64
@@ -48,6 +51,7 @@ class Result:
 
 def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) -> Result:
     """Run the controls, pick what is shipped, prove it, test it, write it."""
+    release(bench.model)  # the networks of the levels
     chosen = reopen(bench, store, ladder.chosen)
     result = Result(chosen, _shipped_as(bench, ladder))
     _distil(bench, trainer, store, ladder, result)
@@ -55,11 +59,12 @@ def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) ->
     out = bench.spec.out_dir
     assert out is not None
     out.mkdir(parents=True, exist_ok=True)
+    release(bench.model)
     _write_models(bench, result, out)
     _prove(bench, result, out)
     if is_refuted(result.certificate):
         _fall_back(bench, store, ladder, result, out)
-    _measure(bench, store, result, out)
+    measure(bench, store, ladder, result)
     return result
 
 
@@ -128,17 +133,23 @@ def _write_models(bench: Bench, result: Result, out: Path) -> None:
     trial = result.trial
     saving.save(trial.compacted.model, out / "model.keras")
     saving.save(full_size(bench, trial), out / "masked.keras")
-    ticket.save(out / "ticket.npz", trial.mask, trial.rewound)
+    if trial.ticket is not None:
+        shutil.copyfile(trial.ticket, out / "ticket.npz")
+    else:
+        ticket.save(out / "ticket.npz", trial.mask, trial.rewound)
 
 
 def _prove(bench: Bench, result: Result, out: Path) -> None:
-    """Certify the very files that are handed over, read back from disk."""
+    """Certify the very files that are handed over, read back from disk.
+
+    They take the memory of the networks that they were written from.
+    """
     bench.reporter.stage("certifying")
     compacted = result.trial.compacted
     split, inputs = _proof_inputs(bench)
     result.certificate = certificate.certify(
-        keras.saving.load_model(out / "masked.keras"),
-        keras.saving.load_model(out / "model.keras"),
+        saving.load(out / "masked.keras", over=bench.model, compiled=False),
+        saving.load(out / "model.keras", over=compacted.model, compiled=False),
         inputs,
         split=split,
         scale=bench.dataset.scale.name if bench.dataset is not None else "none",
@@ -206,86 +217,6 @@ def _not_removed(bench: Bench, result: Result) -> dict[str, str]:
         **{info.layer: info.reason for info in bench.graph.frozen},
         **result.trial.compacted.not_removed,
     }
-
-
-def _measure(bench: Bench, store: LevelStore, result: Result, out: Path) -> None:
-    """Both models on the test split, read once; sizes, and latency side by side."""
-    bench.reporter.stage("reporting")
-    dense = keras.saving.load_model(store.path(0) / "model.keras")
-    compact = keras.saving.load_model(out / "model.keras")
-    timed = profiling.latency({"dense": dense, "compact": compact})
-    split, metric = _test_split(bench), bench.metric
-    result.dense = _figures(bench, dense, timed["dense"])
-    result.compact = _figures(bench, compact, timed["compact"])
-    if metric is None or split is None:
-        return
-    result.comparison = evaluation.compare(
-        metric,
-        split.y,
-        predictions(bench, dense, split),
-        predictions(bench, compact, split),
-        bench.seed_for("interval"),
-    )
-    limit = bench.facts.get("limit")
-    result.comparison = result.comparison.model_copy(
-        update={"allowed_drop": limit.drop if limit else None}
-    )
-    result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]
-
-
-def _with_test(bench: Bench, found: ControlResult, result: Result, split: Any) -> ControlResult:
-    """Where nothing was held out for choosing, the chosen level's controls are told on test."""
-    assert bench.dataset is not None
-    if len(bench.dataset.validation):
-        return found
-    rival = next((r for r in result.rivals if r.result is found), None)
-    if rival is None or bench.metric is None:
-        return found
-    metric = metric_interval(bench, rival.trial.compacted.model, split)
-    compared = evaluation.compare(
-        bench.metric,
-        split.y,
-        predictions(bench, rival.trial.compacted.model, split),
-        predictions(bench, result.trial.compacted.model, split),
-        bench.seed_for("interval"),
-    )
-    return found.model_copy(
-        update={"metric": metric, "difference": compared.difference, "note": "on test examples"}
-    )
-
-
-def _test_split(bench: Bench) -> Any:
-    """Test examples, else validation: the report's table says which."""
-    dataset = bench.dataset
-    if dataset is None:
-        return None
-    for split in (dataset.test, dataset.validation, dataset.train):
-        if len(split):
-            return split
-    return None
-
-
-def _figures(bench: Bench, model: keras.Model, latency: Any) -> ModelFigures:
-    split = _test_split(bench)
-    metric: Interval | None = metric_interval(bench, model, split) if split is not None else None
-    size, packed = network_bytes(bench, model)
-    return ModelFigures(
-        metric=metric,
-        parameters=profiling.parameters(model),
-        live_parameters=profiling.live_parameters(model),
-        flops=profiling.flops(model),
-        size_bytes=size,
-        gzip_bytes=packed,
-        latency=latency,
-    )
-
-
-def test_metric(bench: Bench, model: keras.Model) -> float | None:
-    """The metric on the split that the report tests on; None where nothing can be judged."""
-    split = _test_split(bench)
-    if bench.metric is None or split is None:
-        return None
-    return float(bench.metric.value(split.y, predictions(bench, model, split)))
 
 
 def files_of(out: Path) -> dict[str, str]:

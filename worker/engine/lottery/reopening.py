@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 
+from worker.engine import saving
 from worker.engine.compaction import dead, masked, rebuild, ticket
 from worker.engine.compaction.rebuild import Compacted
 from worker.engine.lottery.bench import Bench, assign
@@ -16,28 +19,29 @@ def reopen(bench: Bench, store: LevelStore, level: int) -> Trial:
     """The trial that level `level` was made from; its compact network is the saved one."""
     folder = store.path(level)
     full = State.load(folder / "trained.npz").weights
-    assign(bench.model, full)
-    small = keras.saving.load_model(folder / "model.keras")
     if level == 0:
-        return Trial("dense", Compacted(small, {}), full, {}, {}, None)
-    mask, rewound = ticket.load(folder / "ticket.npz")
+        dense = Compacted(saving.load(folder / "model.keras"), {})
+        return Trial("dense", dense, full, {}, {}, None, level=0)
+    mask, rewound = ticket.opened(folder / "ticket.npz")
     if bench.recipe.granularity == "unit":
         kept = load_arrays(folder / "kept.npz")
-        found = rebuild.compact(bench.model, bench.graph, kept)
+        small = saving.load(folder / "model.keras")
+        compacted = rebuild.described(bench.graph, kept, small)
     else:
-        kept = None
+        kept, mask = None, dict(mask)
+        assign(bench.model, full)
         found = dead.compact_masked(bench.model, bench.graph, mask)
-    compacted = Compacted(
-        small, found.keep, found.rescaled, found.folded, found.not_removed, found.notes
-    )
-    return Trial(f"level-{level}", compacted, full, mask, rewound, None, kept)
+        small = saving.load(folder / "model.keras", over=found.model)
+        compacted = replace(found, model=small)
+    name, path = f"level-{level}", folder / "ticket.npz"
+    return Trial(name, compacted, full, mask, rewound, None, kept, level, path)
 
 
 def full_size(bench: Bench, trial: Trial) -> keras.Model:
-    """The full-size network that computes the same, compiled alike: masked.keras."""
-    compacted = trial.compacted
-    if bench.recipe.granularity == "unit" or not trial.mask:
-        return masked.scatter(
-            bench.model, compacted.model, compacted.keep, rescaled=compacted.rescaled
-        )
-    return masked.under_mask(bench.model, compacted.model, trial.full, compacted.keep)
+    """The full-size network that computes the same, compiled alike, in the memory of the bench's.
+
+    What lies in masked.keras; it is the bench's own model, whose weights come and go.
+    """
+    assign(bench.model, trial.full)
+    masked.compile_alike(bench.model, trial.compacted.model, trial.compacted.keep)
+    return bench.model

@@ -13,9 +13,10 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.report import Replicate
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls
-from worker.engine.lottery.finish import Result, test_metric
+from worker.engine.lottery.finish import Result
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
+from worker.engine.lottery.measuring import test_metric
 from worker.engine.lottery.reopening import reopen
 from worker.engine.lottery.setup import set_up
 from worker.engine.lottery.trainer import Trainer

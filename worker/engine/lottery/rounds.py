@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from prunery.specs.report import Level
 from worker.engine import masks as masks_module
 from worker.engine import saving
+from worker.engine.arrays import Arrays
 from worker.engine.compaction import rebuild, ticket
 from worker.engine.lottery import limits, sizes, trials, unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign
@@ -26,8 +25,6 @@ from worker.engine.lottery.trials import Teaching, Trial
 from worker.engine.masks import Masks
 from worker.engine.pruning.widths import Kept
 from worker.engine.training import State, recalibrate
-
-Arrays = dict[str, np.ndarray]
 
 
 def work_name(level: int, arm: Arm) -> str:

@@ -6,13 +6,14 @@ it goes. At weight granularity the full-size network is trained under its mask a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.compaction import dead, masked, rebuild
 from worker.engine.compaction.rebuild import Compacted
 from worker.engine.lottery.bench import Bench, assign, weights_of
@@ -22,11 +23,10 @@ from worker.engine.lottery.plans import training_plan
 from worker.engine.lottery.rescale import rescale_init
 from worker.engine.lottery.rewinding import Arm
 from worker.engine.lottery.trainer import Run, Trainer
-from worker.engine.masks import Masks, apply
+from worker.engine.masks import Masks, apply, views
+from worker.engine.memory import release
 from worker.engine.pruning.widths import Kept
 from worker.engine.training import State, TrainingPlan
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass
@@ -34,8 +34,9 @@ class Trial:
     """A trained candidate.
 
     compacted: the compact network (trained) and how it lies in the full-size one.
-    full: trained weights at full size, everything removed zero.
-    mask, rewound: the ticket, at full size.
+    full: trained weights at full size, everything removed zero; made when they are asked for.
+    mask, rewound: the ticket, at full size, made likewise.
+    level, ticket: the finished level that this is, and the file that holds its ticket.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Trial:
     rewound: Arrays
     run: Run | None
     kept: Kept | None = None
+    level: int | None = None
+    ticket: Path | None = None
 
     @property
     def best(self) -> float | None:
@@ -91,6 +94,7 @@ def train(
     bench: Bench, trainer: Trainer, name: str, choice: Any, start: Beginning, **how: Any
 ) -> Trial:
     """Train what a round chose: kept units, or a mask."""
+    release(bench.model)  # the networks of trials before
     act = train_units if bench.recipe.granularity == "unit" else train_weights
     return act(bench, trainer, name, choice, start, **how)
 
@@ -113,22 +117,23 @@ def train_units(
 
     assign(bench.model, start.weights)
     compacted = rebuild.compact(bench.model, bench.graph, kept)
+    release(bench.model)  # what building it took
     small = compacted.model
     if redraw is not None:
         reinitialize(small, redraw)
     elif start.rescale:
         rescale_init(small, bench.shapes)
-    rewound = _laid_out(start.weights, small, compacted.keep, compacted.rescaled)
-    run = None
+    began, run = views(small), None
     if epochs > 0 and bench.trains:
         plan, teacher = _planned(bench, start, schedule, epochs, seed, teaching)
         state = _cut_state(start, compacted)
+        began = state.weights
         run = trainer.run(name, small, plan, state=state, teacher=teacher)
         compile_as_trained(bench, small, plan.optimizer)
-    full_model = masked.scatter(bench.model, small, compacted.keep, rescaled=compacted.rescaled)
+    full = masked.at_full_size(start.weights, small, compacted.keep, rescaled=compacted.rescaled)
     mask = masked.masks_of(bench.model, compacted.keep)
-    rewound = {key: rewound[key] for key in mask}
-    return Trial(name, compacted, weights_of(full_model), mask, rewound, run, kept)
+    rewound = OnDemand(mask, lambda key: _laid_out(key, start.weights, began, compacted))
+    return Trial(name, compacted, full, mask, rewound, run, kept)
 
 
 def train_weights(
@@ -150,11 +155,12 @@ def train_weights(
     if epochs > 0 and bench.trains:
         plan, teacher = _planned(bench, start, schedule, epochs, seed, teaching)
         state = _masked_state(start, mask)
-        run = trainer.run(name, bench.model, plan, masks=mask, state=state, teacher=teacher)
+        run = trainer.run(name, bench.model, plan, masks=dict(mask), state=state, teacher=teacher)
         compile_as_trained(bench, bench.model, plan.optimizer)
     compacted = dead.compact_masked(bench.model, bench.graph, mask)
-    rewound = {key: start.weights[key] for key in mask}
-    return Trial(name, compacted, weights_of(bench.model), mask, rewound, run)
+    rewound = OnDemand(mask, start.weights.__getitem__)
+    full = weights_of(bench.model) if run else _masked(start.weights, mask)
+    return Trial(name, compacted, full, mask, rewound, run)
 
 
 def _planned(
@@ -176,7 +182,7 @@ def _planned(
     return plan, teaching.teacher if teaching else None
 
 
-def _cut_state(start: Beginning, compacted: Compacted) -> State | None:
+def _cut_state(start: Beginning, compacted: Compacted) -> State:
     """The rewound state in the small net's shapes, with the small net's own starting weights."""
     weights = weights_of(compacted.model)
     if start.state is None:
@@ -185,24 +191,27 @@ def _cut_state(start: Beginning, compacted: Compacted) -> State | None:
 
 
 def _masked_state(start: Beginning, mask: Masks) -> State:
-    weights = {k: np.where(mask[k], v, 0).astype(v.dtype) if k in mask else v
-               for k, v in start.weights.items()}  # fmt: skip
+    weights = dict(_masked(start.weights, mask))
     if start.state is None:
         return State(weights=weights)
     return replace(start.state, weights=weights)
 
 
-def _laid_out(
-    full: Arrays, small: keras.Model, keep: Mapping[str, Mapping[int, Any]], rescaled: Any
-) -> Arrays:
-    """Full-size starting weights with the small net's in their old places."""
-    result = dict(full)
-    for key, value in weights_of(small).items():
-        base = full[key].copy()
-        axes = keep.get(key, {})
-        corner = masked.corner(axes, base.shape)
-        if key in rescaled:
-            value = masked.scaled_back(value, base[corner], rescaled[key])
-        base[corner] = value
-        result[key] = base
-    return result
+def _masked(weights: Arrays, mask: Masks) -> Arrays:
+    """The weights with everything that the mask removes 0."""
+
+    def make(key: str) -> np.ndarray:
+        value = weights[key]
+        return np.where(mask[key], value, 0).astype(value.dtype) if key in mask else value
+
+    return OnDemand(weights, make)
+
+
+def _laid_out(key: str, full: Arrays, began: Arrays, compacted: Compacted) -> np.ndarray:
+    """A full-size starting weight, with what the small net began with in its old place."""
+    base, value = full[key].copy(), began[key]
+    corner = masked.corner(compacted.keep.get(key, {}), base.shape)
+    if key in compacted.rescaled:
+        value = masked.scaled_back(value, base[corner], compacted.rescaled[key])
+    base[corner] = value
+    return base

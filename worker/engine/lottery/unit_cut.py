@@ -10,6 +10,7 @@ import numpy as np
 
 from prunery.specs.errors import FieldError, PruneryError
 from worker.engine import profiling
+from worker.engine.arrays import Arrays
 from worker.engine.compaction import rebuild
 from worker.engine.lottery import sensitivity, sizes, trim
 from worker.engine.lottery.batches import criterion_context
@@ -17,8 +18,6 @@ from worker.engine.lottery.bench import Bench, assign
 from worker.engine.pruning import selection, widths
 from worker.engine.pruning.units import unit_scores
 from worker.engine.pruning.widths import Bounds, Kept
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)

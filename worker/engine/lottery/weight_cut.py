@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from worker.engine.arrays import Arrays
 from worker.engine.graph import output_layers
 from worker.engine.lottery import sensitivity
 from worker.engine.lottery.batches import criterion_context
@@ -16,7 +17,6 @@ from worker.engine.masks import Masks, apply, density
 from worker.engine.pruning import criteria, schedules, selection, structured
 from worker.engine.pruning.selection import Selection, prune_weights
 
-Arrays = dict[str, np.ndarray]
 # SynFlow is only layer-collapse-free when it removes a little at a time (arXiv:2006.05467).
 SYNFLOW_STEPS = 20
 

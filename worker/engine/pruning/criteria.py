@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.engine.pruning.selection import Arrays
+from worker.engine.arrays import Arrays
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from worker.engine.arrays import Arrays
 from worker.engine.calling import pack_inputs
 from worker.engine.masks import variable_keys
 from worker.engine.pruning.criteria import Context
-from worker.engine.pruning.selection import Arrays
 
 
 def snip(context: Context) -> Arrays:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from worker.engine.arrays import Arrays
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _within_room(owner: np.ndarray, quota: int, room: list[int]) -> tuple[np.nda
     return chosen, [n for n, most in enumerate(room) if wanted[n] > most]
 
 
-def random_like(masks: Mapping[str, np.ndarray], seed: int) -> Arrays:
+def random_like(masks: Mapping[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """A random mask of the same density per layer: the control of the paper."""
     generator = np.random.default_rng(seed)
     return {
@@ -106,7 +106,7 @@ def below_threshold(
     values: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray], threshold: float
 ) -> Selection:
     """Remove every living weight with |w| <= threshold, all but one of each layer at most."""
-    new: Arrays = {}
+    new: dict[str, np.ndarray] = {}
     spared: list[str] = []
     for key, mask in masks.items():
         magnitude = np.abs(values[key])

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from worker.engine.pruning.selection import Arrays, Selection, count
+from worker.engine.arrays import Arrays
+from worker.engine.pruning.selection import Selection, count
 
 
 def as_matrix(array: np.ndarray) -> np.ndarray:

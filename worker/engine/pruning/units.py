@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from prunery.specs.recipe import Criterion
+from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.pruning import criteria
 from worker.engine.pruning.activity import share_of_activity
 from worker.engine.pruning.criteria import Context
-from worker.engine.pruning.selection import Arrays
 
 Scores = dict[str, np.ndarray]
 
@@ -59,7 +59,12 @@ def per_unit(slice_: Any, array: np.ndarray, units: int) -> np.ndarray:
 def _norm(group: Any, values: Arrays, criterion: Criterion) -> np.ndarray:
     """The norm of what feeds a unit, times that of what reads it when `over` is "in_out"."""
     power = 1 if criterion.norm == "l1" else 2
-    powered = {s.key: np.abs(values[s.key].astype(np.float64)) ** power for s in group.slices}
+
+    def make(key: str) -> np.ndarray:
+        value = values[key].astype(np.float64)
+        return np.power(np.abs(value, out=value), power, out=value)
+
+    powered = OnDemand((one.key for one in group.slices), make)
     feeding = _sum(group, powered, _is_producer) ** (1 / power)
     if criterion.over == "in":
         return feeding

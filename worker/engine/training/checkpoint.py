@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from worker.engine.arrays import Arrays
 from worker.engine.training.feed import Feed
 from worker.engine.training.plan import EpochRecord, LoopChoice, TrainingPlan
-from worker.engine.training.state import Arrays, State
+from worker.engine.training.state import State
 from worker.engine.training.stopping import Patience
 
 
@@ -24,7 +25,7 @@ class Moment:
     state: State
     averages: Arrays = field(default_factory=dict)
 
-    def arrays(self, prefix: str) -> Arrays:
+    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         averages = {f"{prefix}averages/{key}": value for key, value in self.averages.items()}
         return self.state.arrays(f"{prefix}state/") | averages
 

@@ -6,11 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from worker.engine import masks
+from worker.engine.arrays import Arrays
 from worker.engine.calling import Scale, Split
 from worker.engine.training.checkpoint import Moment
 from worker.engine.training.plan import TrainingPlan
 from worker.engine.training.recalibration import recalibrate
-from worker.engine.training.state import Arrays, State, capture, restore
+from worker.engine.training.state import State, capture, restore
 from worker.engine.training.step import Step
 
 

@@ -7,7 +7,7 @@ random generators of the layers; the order of the data and the place in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from worker.engine import masks
+from worker.engine import arrays, masks
+from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.training.slots import optimizer_keys
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -60,48 +59,57 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write an .npz without pickles; types NumPy does not know travel as bytes."""
-        with path.open("wb") as stream:
-            np.savez(stream, **self.arrays())  # type: ignore[arg-type]
+        arrays.write(path, self._entries())
 
     @staticmethod
     def load(path: Path) -> State:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as archive:
-            return State.from_arrays({name: archive[name] for name in archive.files})
+        """What `save` wrote, each array read from the file when it is asked for."""
+        return State.from_arrays(arrays.read(path))
 
-    def arrays(self, prefix: str = "") -> Arrays:
+    def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """One flat dictionary, for an archive that may hold more."""
+        return {prefix + name: value for name, value in self._entries()}
+
+    def _entries(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Arrays by name; types that NumPy does not know as bytes, and `about` names them."""
         parts = {"weights": self.weights, "optimizer": self.optimizer or {}, "rng": self.rng}
-        flat = {
-            f"{part}/{key}": value for part, group in parts.items() for key, value in group.items()
-        }
-        strange = {key: str(value.dtype) for key, value in flat.items() if value.dtype.kind == "V"}
+        strange = {}
+        for part, group in parts.items():
+            for key, value in group.items():
+                name = f"{part}/{key}"
+                if value.dtype.kind == "V":
+                    strange[name] = str(value.dtype)
+                yield name, value.view(np.uint8) if name in strange else value
         about = {
             "step": self.step,
             "seed": self.seed,
             "fresh_slots": self.optimizer is None,
             "dtypes": strange,
         }
-        flat = {
-            key: value.view(np.uint8) if key in strange else value for key, value in flat.items()
-        }
-        flat["about"] = np.array(json.dumps(about))
-        return {prefix + key: value for key, value in flat.items()}
+        yield "about", np.array(json.dumps(about))
 
     @staticmethod
-    def from_arrays(flat: Mapping[str, np.ndarray], prefix: str = "") -> State:
+    def from_arrays(flat: Arrays, prefix: str = "") -> State:
         """Undo `arrays`."""
         about = json.loads(str(flat[f"{prefix}about"]))
-        groups: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "rng": {}}
-        for name, value in flat.items():
+        keys: dict[str, list[str]] = {"weights": [], "optimizer": [], "rng": []}
+        for name in flat:
             part, _, key = name.removeprefix(prefix).partition("/")
-            if name.startswith(prefix) and part in groups:
+            if name.startswith(prefix) and part in keys:
+                keys[part].append(key)
+
+        def group(part: str) -> OnDemand:
+            def make(key: str) -> np.ndarray:
+                value = flat[f"{prefix}{part}/{key}"]
                 dtype = about["dtypes"].get(f"{part}/{key}")
-                groups[part][key] = value.view(_dtype(dtype)) if dtype else value
+                return value.view(_dtype(dtype)) if dtype else value
+
+            return OnDemand(keys[part], make)
+
         return State(
-            weights=groups["weights"],
-            optimizer=None if about["fresh_slots"] else groups["optimizer"],
-            rng=groups["rng"],
+            weights=group("weights"),
+            optimizer=None if about["fresh_slots"] else group("optimizer"),
+            rng=group("rng"),
             step=about["step"],
             seed=about["seed"],
         )
@@ -145,7 +153,7 @@ def restore_slots(model: keras.Model, optimizer: Any, saved: Arrays) -> None:
     _assign({key: slots[key] for key in values}, values, "optimizer slot")
 
 
-def matching(slots: Arrays, wanted: Mapping[str, Any]) -> Arrays:
+def matching(slots: Arrays, wanted: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """The values for an optimizer's variables, by its own names.
 
     Rates are left out: they are the plan's business. An optimizer inside a loss-scaling one and the

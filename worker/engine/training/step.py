@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
 from worker.engine import masks as masks_module
+from worker.engine.arrays import Arrays
 from worker.engine.calling import Scale, as_labels, functional, pack_inputs, scaled
 from worker.engine.training import distillation
 from worker.engine.training.precision import computed_in
@@ -96,7 +97,7 @@ class Step:
         self._average(step)
         return tf.cast(loss, tf.float32)
 
-    def reset(self, slots: dict[str, np.ndarray] | None) -> None:
+    def reset(self, slots: Arrays | None) -> None:
         """Before the first step: fresh or given slots, averages at the weights, masks in force."""
         self._hold_masks()
         named = optimizer_keys(self.optimizer, self.model)
