@@ -9,7 +9,7 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 
 
-def job_in(folder: Path, model: Path, dataset: Path, recipe: dict[str, Any]) -> EngineSpec:
+def job_in(folder: Path, model: Path, dataset: Path | None, recipe: dict[str, Any]) -> EngineSpec:
     """A pruning job whose levels and scratch files lie in `folder`."""
     spec = EngineSpec(
         kind="prune",
@@ -20,5 +20,5 @@ def job_in(folder: Path, model: Path, dataset: Path, recipe: dict[str, Any]) -> 
         levels_dir=folder / "levels",
         out_dir=folder / "out",
     )
-    spec.work_dir.mkdir()
+    spec.work_dir.mkdir(exist_ok=True)
     return spec
