@@ -1,7 +1,7 @@
 """Run a model operation by operation in another precision, leaving the model as it is.
 
-Only one layer at a time exists in float64, so that proving a model takes little more memory than
-holding it, and every intermediate tensor is dropped after its last reader.
+Only one layer at a time exists in float64, a large one only in parts, so that proving a model takes
+little more memory than holding it, and every intermediate tensor is dropped after its last reader.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import functools
 import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
 from worker.engine import masks
+from worker.engine.compaction import parts
 
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 _LARGE = 1_000_000
@@ -118,6 +119,8 @@ class _Run:
             return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
         if self.dtype is None and self.nudge is None:
             return operation(*args, **kwargs)
+        if parts.is_large(operation):
+            return parts.run(operation, functools.partial(self._part, operation), args, kwargs)
         twin = _twin(operation, self.dtype, self.nudge)
         outputs = twin(*args, **kwargs)
         if isinstance(twin, keras.Layer) and twin.count_params() > _LARGE:
@@ -125,29 +128,36 @@ class _Run:
             gc.collect()  # Keras layers are circles of references: they would pile up.
         return outputs
 
+    def _part(self, layer: Any, part: slice) -> Any:
+        nudge = self.nudge and replace(self.nudge, seed=self.nudge.seed + part.start)
+        return _twin(layer, self.dtype, nudge, part)
+
 
 def call(operation: Any, args: Any, kwargs: Any, dtype: str | None = None) -> list[Any]:
     """One call of an operation that is no model, in another precision; flat outputs."""
     return list(keras.tree.flatten(_Run(dtype, None, None).call(operation, args, kwargs)))
 
 
-def _twin(operation: Any, dtype: str | None, nudge: Nudge | None) -> Any:
-    """The same operation in another precision."""
+def _twin(operation: Any, dtype: str | None, nudge: Nudge | None, part: slice | None = None) -> Any:
+    """The same operation in another precision; `part`: some of its outputs alone."""
     if type(operation) is keras.layers.MaxPooling3D and dtype == "float64":
         return functools.partial(_max_pool_3d, operation)
     if not isinstance(operation, keras.Layer):
         config = operation.get_config()
         edited = widened(config, dtype)
         return operation if edited == config else type(operation).from_config(edited)
-    twin = type(operation).from_config(widened(operation.get_config(), dtype))
-    build = operation.get_build_config()
+    config, build = widened(operation.get_config(), dtype), operation.get_build_config()
+    if part is not None:
+        config = parts.config_of(operation, config, part)
+    twin = type(operation).from_config(config)
     if not twin.built and build:
         twin.build_from_config(build)
     for new, old in zip(twin.weights, operation.weights, strict=True):
+        given = masks.view(old) if part is None else masks.view(old)[..., part]
         if nudge is None:
-            new.assign(keras.ops.cast(old.value, new.dtype))
+            new.assign(keras.ops.cast(given, new.dtype))
             continue
-        value = nudge.apply(old, masks.values(old))
+        value = nudge.apply(old, given)
         new.assign(value.astype(new.dtype) if value.dtype != new.dtype else value)
     if isinstance(twin, keras.layers.Normalization):
         twin.finalize_state()
