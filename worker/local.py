@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
 )
+USUAL = DatasetOptions()
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".keras or .h5")]
 Preset = Annotated[str | None, typer.Option(help="quick, balanced, smallest, article, paper")]
 Settings = Annotated[
@@ -67,12 +68,27 @@ def prune_command(
     settings: Settings = None,
     initial_model: Annotated[Path | None, typer.Option(exists=True)] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of splits that are drawn.")] = 0,
+    feature_column: Annotated[
+        list[str] | None, typer.Option(help="A column to learn from; all others, unless given.")
+    ] = None,
+    validation_fraction: Annotated[
+        float, typer.Option(help="Share of the examples to choose by.", min=0.0, max=0.9)
+    ] = USUAL.validation_fraction,
+    test_fraction: Annotated[
+        float, typer.Option(help="Share of the examples for the test.", min=0.0, max=0.9)
+    ] = USUAL.test_fraction,
+    seed: Annotated[int, typer.Option(help="Seed of splits that are drawn.")] = USUAL.seed,
 ) -> None:
     """Train, prune, rewind, retrain and compact a model; write all artifacts to a folder."""
-    options = DatasetOptions(label_column=label_column, seed=seed)
     try:
-        asked = _recipe_of(read_recipe(preset, recipe, settings or ()))
+        options = DatasetOptions(
+            label_column=label_column,
+            feature_columns=tuple(feature_column) if feature_column else None,
+            validation_fraction=validation_fraction,
+            test_fraction=test_fraction,
+            seed=seed,
+        )
+        asked = read_recipe(preset, recipe, settings or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     report = prune(model, dataset, asked, out, options, initial_model)
@@ -172,15 +188,6 @@ def _replace(source: Path, target: Path) -> None:
     if target.is_dir():
         shutil.rmtree(target)
     source.replace(target)
-
-
-def _recipe_of(document: dict[str, Any]) -> dict[str, Any]:
-    """A recipe as it is, or the one inside a report.json."""
-    method = document.get("method")
-    if isinstance(method, dict) and "recipe" in method:
-        rest = {k: v for k, v in document.items() if k not in Report.model_fields}
-        return {**method["recipe"], **rest}
-    return document
 
 
 @contextmanager

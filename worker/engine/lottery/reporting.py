@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from prunery import __version__
+from prunery.specs.datasets import DatasetOptions
 from prunery.specs.models import FrozenInfo
 from prunery.specs.report import Data, Interval, LayerRemoval, Method, Report, Verdict
 from worker.engine.compaction import certificate
@@ -228,9 +229,27 @@ def _accelerators() -> dict[str, str]:
 
 
 def _command(bench: Bench) -> str:
-    """The command that repeats the job, given the same two files and the report itself."""
+    """The command that repeats the job bit for bit, given the same files and the report itself."""
     spec = bench.spec
     parts = ["prunery", "local", "prune", spec.model_filename or "model.keras"]
     if spec.dataset is not None:
         parts.append(spec.dataset_filename or "data.npz")
+    if spec.initial_model is not None:
+        parts += ["--initial-model", "initial.keras"]
+    parts += _reading(spec.dataset_options)
+    if bench.trains and bench.recipe.training.loop == "auto":
+        # Loops differ in rounding, and another trial may choose another one.
+        parts += ["--set", f"training.loop={bench.loop}"]
     return shlex.join([*parts, "--recipe", "report.json", "--out", "again"])
+
+
+def _reading(options: DatasetOptions) -> list[str]:
+    """How the dataset is read, where that is not as usual."""
+    usual = DatasetOptions()
+    parts = [] if options.label_column is None else ["--label-column", options.label_column]
+    for column in options.feature_columns or ():
+        parts += ["--feature-column", column]
+    for name in ("validation_fraction", "test_fraction", "seed"):
+        if getattr(options, name) != getattr(usual, name):
+            parts += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    return parts
