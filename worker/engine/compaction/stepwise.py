@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from worker.engine import masks
-from worker.engine.compaction import parts
+from worker.engine.compaction import grouped, parts
 
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 _LARGE = 1_000_000
@@ -117,6 +117,8 @@ class _Run:
             given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
             outputs = self.model(operation, given)
             return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
+        if grouped.is_depthwise(operation):
+            return grouped.run(self._precise(operation), *args)
         if self.dtype is None and self.nudge is None:
             return operation(*args, **kwargs)
         if parts.is_large(operation):
@@ -127,6 +129,11 @@ class _Run:
             del twin
             gc.collect()  # Keras layers are circles of references: they would pile up.
         return outputs
+
+    def _precise(self, layer: Any) -> Any:
+        if self.dtype is None and self.nudge is None:
+            return layer
+        return _twin(layer, self.dtype, self.nudge)
 
     def _part(self, layer: Any, part: slice) -> Any:
         nudge = self.nudge and replace(self.nudge, seed=self.nudge.seed + part.start)
