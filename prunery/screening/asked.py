@@ -17,7 +17,7 @@ from prunery.specs.recipe import ClassWeights, Recipe
 
 # What Keras calls its losses besides their full names.
 _LOSS_ALIASES = ("bce", "kld", "mae", "mape", "mse", "msle")
-_WRAPPERS = ("lossscaleoptimizer", "multioptimizer")
+_WRAPPERS = ("lossscaleoptimizer", "multioptimizer", "optimizermap")
 
 
 def names(recipe: Recipe) -> Iterator[FieldError]:

@@ -129,9 +129,8 @@ def _scatter_slots(
     full: Any, compact: Any, model: keras.Model, small: keras.Model, keep: Keep
 ) -> None:
     """Each weight's slots go where the weight goes; steps and rates are copied."""
-    inner = getattr(full, "inner_optimizer", None)
-    if inner is not None:
-        _scatter_slots(inner, compact.inner_optimizer, model, small, keep)
+    for inner, its_copy in zip(optimizer.wrapped(full), optimizer.wrapped(compact), strict=True):
+        _scatter_slots(inner, its_copy, model, small, keep)
     for name, variable in vars(compact).items():
         if isinstance(variable, keras.Variable):
             getattr(full, name).assign(variable.value)

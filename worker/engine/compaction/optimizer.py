@@ -38,9 +38,8 @@ def _carry(
     keep: Keep,
     notes: list[str],
 ) -> None:
-    inner = getattr(old, "inner_optimizer", None)
-    if inner is not None:
-        _carry(inner, new.inner_optimizer, old_keys, new_keys, keep, notes)
+    for inner, its_copy in zip(wrapped(old), wrapped(new), strict=True):
+        _carry(inner, its_copy, old_keys, new_keys, keep, notes)
     for name, variable in _scalars(old).items():
         getattr(new, name).assign(variable.value)
     kind = type(old).__name__
@@ -57,6 +56,14 @@ def _carry(
             notes.append(f"{kind} had no state for {place[1]}: it starts afresh.")
         else:
             slot.assign(value)
+
+
+def wrapped(optimizer: Any) -> list[Any]:
+    """The optimizers that one hands its work to: of loss scaling, or of several in one."""
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        return [inner]
+    return list(optimizer.optimizers) if type(optimizer).__name__ == "MultiOptimizer" else []
 
 
 def slots(optimizer: Any, keys: dict[int, str]) -> dict[tuple[str, str], Any]:

@@ -40,7 +40,7 @@ REFUSED_OPERATIONS = frozenset({"JVP"})
 CORE_OPERATIONS = frozenset({"Cast", "Slice", "SliceUpdate", "Scatter", "Unstack", "StopGradient"})
 BASE_CLASSES = frozenset(
     {"Initializer", "Regularizer", "Constraint", "Loss", "Metric", "Optimizer"}
-    | {"LearningRateSchedule", "OptimizerMap", "MultiOptimizer"}
+    | {"LearningRateSchedule"}
 )
 OPERATION_MODULES = ("numpy", "nn", "math", "image", "linalg")
 

@@ -48,9 +48,9 @@ def with_rate(optimizer: Any, rate: float) -> Any:
 def config_with_rate(optimizer: Any, rate: float) -> dict[str, Any]:
     """The configuration with a constant learning rate."""
     config = serialized(optimizer)
-    # Adafactor's relative steps are for constant rates; under a schedule it took none.
-    for inner, original in zip(_inner_configs(config), innermost(optimizer), strict=True):
-        if "relative_step" in inner and not isinstance(original._learning_rate, keras.Variable):
+    for inner in _inner_configs(config):
+        # Adafactor's relative steps are for constant rates; under a schedule it took none.
+        if "relative_step" in inner and isinstance(inner.get("learning_rate"), dict):
             inner["relative_step"] = False
         inner["learning_rate"] = float(rate)
     return config
@@ -80,7 +80,8 @@ def factors(optimizer: Any) -> list[float]:
 
     if len(innermost(optimizer)) == 1:
         return [1.0]
-    first, *rest = (float(own_rates(inner, 1)[0]) for inner in innermost(optimizer))
+    # In a copy, as the loop has it, an optimizer that is given for two patterns is two.
+    first, *rest = (float(own_rates(inner, 1)[0]) for inner in innermost(fresh(optimizer)))
     return [1.0, *(rate / first if first else 1.0 for rate in rest)]
 
 
@@ -118,13 +119,14 @@ def _default_rate(optimizer: Any) -> float:
 def _inner_configs(config: dict[str, Any]) -> list[dict[str, Any]]:
     """The configurations of the optimizers that hold slots, in the order of `innermost`."""
     inside = config["config"]
-    nested = [
-        item
-        for value in inside.values()
-        for item in (value if isinstance(value, list) else [value])
-        if isinstance(item, dict)
-        and "class_name" in item
-        and "optimizer" in str(item.get("module"))
-        and "schedules" not in str(item.get("module"))
-    ]
-    return [leaf for child in nested for leaf in _inner_configs(child)] or [inside]
+    if "optimizer_map" in inside:  # MultiOptimizer: those of the patterns, then the default
+        chosen = inside["optimizer_map"]["config"]
+        children = [*chosen["optimizer_map"].values(), chosen["default_optimizer"]]
+    else:
+        children = [child for child in inside.values() if _is_optimizer(child)]
+    return [leaf for child in children for leaf in _inner_configs(child)] or [inside]
+
+
+def _is_optimizer(value: Any) -> bool:
+    module = str(value.get("module")) if isinstance(value, dict) and "class_name" in value else ""
+    return "optimizer" in module and "schedules" not in module
