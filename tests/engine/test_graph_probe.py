@@ -117,6 +117,7 @@ def summed(x: Any, y: Any) -> Any:
     return conv(conv(x) * y)
 
 
+MATRIX = np.random.default_rng(0).normal(size=(6, 6)).astype("float32")
 # Each is frozen or exact. `free` says which: whether the channels that it reads may go.
 MIXING: dict[str, tuple[Net, bool]] = {
     "sort": (lambda x: ops.sort(conv(x)), False),
@@ -147,7 +148,15 @@ MIXING: dict[str, tuple[Net, bool]] = {
     "round": (lambda x: ops.round(conv(x) * 3.0), True),
     "where": (lambda x: (lambda y: ops.where(y > 0.2, y, -y))(conv(x)), True),
     "constants": (lambda x: conv(x) * np.array([0, 1, 2, 3, 0, 5], np.float32), True),
-    "every other": (lambda x: conv(x)[..., ::2], False),
+    "every other": (lambda x: conv(x)[..., ::2], True),
+    "every other apart": (lambda x: (lambda y: y[..., ::2] * y[..., 1::2])(conv(x, 8)), True),
+    "every third": (lambda x: conv(x, 11)[..., 5:10:3], True),
+    "every other backwards": (lambda x: conv(x)[..., ::-2], False),
+    "matrix": (lambda x: ops.matmul(conv(x), MATRIX), True),
+    "matrix before": (lambda x: ops.matmul(MATRIX[:, :5], conv(x)), True),
+    "matrix before channels": (lambda x: ops.matmul(MATRIX, ops.swapaxes(conv(x), 2, 3)), True),
+    "tensordot": (lambda x: ops.tensordot(conv(x), MATRIX, axes=1), True),
+    "einsum with a matrix": (lambda x: ops.einsum("bhwc,cd->bdhw", conv(x), MATRIX), True),
     "first three": (lambda x: conv(x)[..., :3], True),
     "one of them": (lambda x: conv(x)[..., 2:3], True),
     "split": (lambda x: (lambda p: p[0] * ops.sigmoid(p[1]))(ops.split(conv(x), 2, -1)), True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -12,12 +12,14 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.models import FrozenInfo
 from worker.engine.graph.groups import Group, group
 from worker.engine.graph.ids import Reason
+from worker.engine.graph.outputs import output_layers
 from worker.engine.graph.record import Record, Registered
 from worker.engine.graph.tracer import Tracer
 from worker.engine.graph.walk import apply, graph_of, inputs_of, walk
 from worker.engine.masks import key_of, layer_paths
 
 Kept = Mapping[str, np.ndarray]
+_OUTPUTS = "Its units are outputs of the model."
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ def analyse(model: keras.Model, *, approximate: bool = False) -> Graph:
         walk(tracer, functional, inputs_of(functional)), functional.outputs, strict=True
     ):
         layer = tensor._keras_history.operation
-        tracer.freeze(flow, tracer.why(layer, "Its units are outputs of the model."))
+        tracer.freeze(flow, tracer.why(layer, _OUTPUTS))
     owners = _owners(model, keys)
     groups, registered = group(tracer.record, keys, owners)
     return Graph(
         groups=groups,
-        frozen=_frozen(tracer.record, registered, keys, owners),
+        frozen=_frozen(tracer.record, registered, keys, owners, output_layers(model, unmixed=True)),
         record=tracer.record,
         registered=tuple(registered),
         keys=keys,
@@ -118,9 +120,16 @@ def _owners(model: keras.Model, keys: Mapping[int, str]) -> dict[str, str]:
 
 
 def _frozen(
-    record: Record, registered: list[Registered], keys: Mapping[int, str], owners: Mapping[str, str]
+    record: Record,
+    registered: list[Registered],
+    keys: Mapping[int, str],
+    owners: Mapping[str, str],
+    last: Collection[str],
 ) -> tuple[FrozenInfo, ...]:
-    """Each producing layer none of whose units can go, with the reason of its first unit."""
+    """Each producing layer none of whose units can go, with the reason of its first unit.
+
+    Of the `last` layers it is that they are the outputs, whatever was met on the way there.
+    """
     found: dict[str, FrozenInfo] = {
         path: FrozenInfo(layer=path, reason=reason.text, way_out=reason.way_out)
         for path, reason in record.unread.items()
@@ -135,5 +144,7 @@ def _frozen(
             free.add(layer)
             continue
         reason = record.ids.reason(int(one.ids[0])) or Reason(layer, "It cannot be removed.")
+        if layer in last:
+            reason = Reason(layer, _OUTPUTS)
         found.setdefault(layer, FrozenInfo(layer=layer, reason=reason.text, way_out=reason.way_out))
     return tuple(info for layer, info in found.items() if layer not in free)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from worker.engine.graph.editors import Edits
+from worker.engine.graph.edits import Edits
 from worker.engine.graph.flow import Call, Flow
 from worker.engine.graph.record import Cut
 

@@ -11,7 +11,8 @@ import numpy as np
 from worker.engine.graph import layout
 from worker.engine.graph.bench import FAILURES, Bench
 from worker.engine.graph.dependence import Dependence, OutputDependence, dependence
-from worker.engine.graph.editors import Edits, editors
+from worker.engine.graph.editors import editors
+from worker.engine.graph.edits import Edits
 from worker.engine.graph.flow import Axis, Call
 from worker.engine.graph.ids import FIXED, Ids, Reason
 from worker.engine.graph.tracer import Tracer
@@ -74,6 +75,8 @@ def claims(
         claim = _claim(ids, found, frozen, strategy)
         if claim is not None:
             claim.edits = editors(operation, bench.call, claim.outputs)
+            for pair in claim.edits.ties:
+                _unify(claim, *pair)
             yield claim
 
 

@@ -17,10 +17,12 @@ class Axis:
 
     zero: per position, whether a removed channel's value is exactly 0 in the masked model. Only
     then may an operation that mixes channels (a sum, a dot product) leave the channel out.
+    same: per position, whether that value is at least one and the same at all places: f(0), say.
     """
 
     ids: np.ndarray
     zero: np.ndarray
+    same: np.ndarray | None = None
 
     @classmethod
     def of(cls, ids: np.ndarray, zero: bool | np.ndarray) -> Axis:
@@ -30,6 +32,15 @@ class Axis:
     def with_zero(self, zero: bool | np.ndarray) -> Axis:
         """The same ids, with `zero` and-ed to what was known."""
         return Axis(self.ids, self.zero & zero)
+
+    def through(self, keeps_zero: bool) -> Axis:
+        """After a function of each value by itself, which may keep 0 at 0."""
+        return Axis(self.ids, self.zero & keeps_zero, self.steady)
+
+    @property
+    def steady(self) -> np.ndarray:
+        """`same`, which is at least where `zero` is."""
+        return self.zero if self.same is None else self.same
 
     def __len__(self) -> int:
         return len(self.ids)

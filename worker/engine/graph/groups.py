@@ -88,6 +88,7 @@ def group(
                 units = len(draft.roots)
                 draft.label = draft.label or one.label
                 draft.slices.append(Slice(key, one.axis, one.role, at, unit[roots[at]], units))
+    _bound(found, record, which, unit)
     return _named(found, record, owners), registered
 
 
@@ -96,6 +97,20 @@ class _Draft:
     roots: np.ndarray
     slices: list[Slice] = field(default_factory=list)
     label: str = ""
+    minimum: int = 1
+
+
+def _bound(found: list[_Draft], record: Record, which: np.ndarray, unit: np.ndarray) -> None:
+    """Turn how many places of an axis must stay into units; several groups there stay whole."""
+    for ids, count in record.least:
+        roots = record.ids.find(ids)
+        here = np.unique(which[roots[which[roots] >= 0]])
+        for number in here.tolist():
+            draft, places = found[number], roots[which[roots] == number]
+            fewest = int(np.bincount(unit[places], minlength=len(draft.roots)).min())
+            open_places = count - (len(ids) - len(places))
+            needed = -(-open_places // max(fewest, 1)) if len(here) == 1 else len(draft.roots)
+            draft.minimum = min(max(draft.minimum, needed), len(draft.roots))
 
 
 def _signatures(record: Record) -> list[np.ndarray]:
@@ -136,6 +151,7 @@ def _named(found: list[_Draft], record: Record, owners: Mapping[str, str]) -> di
             roots=draft.roots,
             needs_zero=any(int(root) in needing for root in draft.roots),
             approximate=any(layer in record.approximate for layer in layers),
+            minimum=draft.minimum,
         )
     return result
 

@@ -46,6 +46,7 @@ class Record:
     """Everything found, keyed by the identity of live objects of the model.
 
     flows: what is known of every symbolic tensor of the graph and of the models nested in it.
+    least: ids of which at least so many must stay.
     """
 
     ids: Ids = field(default_factory=Ids)
@@ -60,6 +61,7 @@ class Record:
     approximate: dict[str, Reason] = field(default_factory=dict)
     unread: dict[str, Reason] = field(default_factory=dict)
     flows: dict[int, Any] = field(default_factory=dict)
+    least: list[tuple[np.ndarray, int]] = field(default_factory=list)
 
     def produce(self, variable: Any, axis: int, role: str = "out", label: str = "") -> np.ndarray:
         """The ids along an axis of a variable, new ones where it was not met before.

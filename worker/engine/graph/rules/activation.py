@@ -69,7 +69,7 @@ def after(
 ) -> dict[int, Axis]:
     """The axes of a tensor after an activation; one that mixes values freezes them all."""
     if elementwise(function):
-        return {a: value.with_zero(keeps_zero(function)) for a, value in axes.items()}
+        return {a: value.through(keeps_zero(function)) for a, value in axes.items()}
     name = getattr(function, "__name__", type(function).__name__)
     reason = tracer.why(layer, f"Its activation {name} mixes channels, so each depends on all.")
     for value in axes.values():

@@ -84,12 +84,14 @@ def grouped_query(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
 
 
 def dot_product(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
-    """Attention: query and key meet in a product, so a removed channel must be 0 in one of them."""
+    """Attention: query and key meet in a product, so a removed channel must be 0 in one of them.
+
+    One that is the same in all keys adds as much to all scores of a query, which softmax ignores.
+    """
     query, value, key = _listed(call)
     _freeze_places(tracer, layer, (query, value, key))
     one, other = _met(tracer, layer, query, key)
-    zero = one.zero & other.zero if layer.score_mode == "concat" else one.zero | other.zero
-    _mixed(tracer, layer, one, zero)
+    _mixed(tracer, layer, one, other.steady | (one.zero & (layer.score_mode == "dot")))
     return [_last(value, call.outputs[0]), *({} for _ in call.outputs[1:])]
 
 
@@ -101,7 +103,7 @@ def additive(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     if layer.scale is not None:
         tracer.reads(layer, layer.scale, 0, one, "channel")
     else:
-        _mixed(tracer, layer, one, one.zero & other.zero)
+        _mixed(tracer, layer, one, other.steady)
     return [_last(value, call.outputs[0]), *({} for _ in call.outputs[1:])]
 
 
@@ -123,11 +125,11 @@ def _met(tracer: Tracer, layer: Any, query: Flow, key: Flow) -> tuple[Axis, Axis
     return one, other
 
 
-def _mixed(tracer: Tracer, layer: Any, value: Axis, zero: np.ndarray) -> None:
-    if zero.all():
+def _mixed(tracer: Tracer, layer: Any, value: Axis, harmless: np.ndarray) -> None:
+    if harmless.all():
         tracer.ids.need_zero(value.ids)
     else:
-        text = f"{tracer.path(layer)} adds these channels up, where a removed one would not be 0."
+        text = f"{tracer.path(layer)} adds these channels up, where a removed one would matter."
         tracer.ids.freeze(value.ids, tracer.why(layer, text))
 
 

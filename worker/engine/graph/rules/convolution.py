@@ -30,7 +30,7 @@ def convolution(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         tracer.record.edit(layer, count("filters", out))
     else:
         _grouped(tracer, layer, value, out, groups)
-    return _finish(tracer, layer, x, axis, out)
+    return _finish(tracer, layer, call, axis, out)
 
 
 def transposed(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
@@ -42,7 +42,7 @@ def transposed(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     tracer.reads(layer, layer.kernel, rank - 1, value)
     out = tracer.record.produce(layer.kernel, rank - 2)
     tracer.record.edit(layer, count("filters", out))
-    return _finish(tracer, layer, x, axis, out)
+    return _finish(tracer, layer, call, axis, out)
 
 
 def depthwise(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
@@ -53,7 +53,7 @@ def depthwise(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     value = tracer.along(x, axis, int(layer.kernel.shape[-2]))
     tracer.reads(layer, layer.kernel, rank - 2, value, "channel")
     out = np.repeat(value.ids, int(layer.depth_multiplier))
-    return _finish(tracer, layer, x, axis, out, grows=x.at(axis) is not None)
+    return _finish(tracer, layer, call, axis, out, grows=x.at(axis) is not None)
 
 
 def separable(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
@@ -67,7 +67,7 @@ def separable(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     tracer.reads(layer, layer.pointwise_kernel, rank - 2, between)
     out = tracer.record.produce(layer.pointwise_kernel, rank - 1)
     tracer.record.edit(layer, count("filters", out))
-    return _finish(tracer, layer, x, axis, out)
+    return _finish(tracer, layer, call, axis, out)
 
 
 def _grouped(tracer: Tracer, layer: Any, value: Axis, out: np.ndarray, groups: int) -> None:
@@ -88,11 +88,14 @@ def _grouped(tracer: Tracer, layer: Any, value: Axis, out: np.ndarray, groups: i
 
 
 def _finish(
-    tracer: Tracer, layer: Any, x: Flow, axis: int, out: np.ndarray, *, grows: bool = True
+    tracer: Tracer, layer: Any, call: Call, axis: int, out: np.ndarray, *, grows: bool = True
 ) -> list[Axes]:
     """Bias and activation; space is mixed, so an axis of space that has ids is frozen."""
+    x = call.first
     if layer.use_bias:
         tracer.follows(layer, layer.bias, 0, out)
+        if axis == 1 and x.rank > 2:
+            tracer.biased_before(layer, out, call.outputs[0].shape[-1])
     for other in x.without(axis):
         tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} slides along it."), other)
     axes = {axis: Axis.of(out, True)} if grows else {}

@@ -58,7 +58,7 @@ def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     for label, value in labels.items():
         if label in equation.output:
             at = equation.output[label]
-            biased = _bias(tracer, layer, value, at, out.rank)
+            biased = _bias(tracer, layer, value, at, out.rank, out.shape[-1])
             axes[at] = Axis.of(value.ids, layer.bias is None or biased)
     tracer.record.edit(layer, _resized(layer, equation, labels))
     return [activation.after(tracer, layer, layer.activation, axes)]
@@ -78,7 +78,7 @@ def _kernel_labels(tracer: Tracer, layer: Any, equation: _Equation, x: Flow) -> 
     return labels
 
 
-def _bias(tracer: Tracer, layer: Any, value: Axis, at: int, rank: int) -> bool:
+def _bias(tracer: Tracer, layer: Any, value: Axis, at: int, rank: int, last: int | None) -> bool:
     """The bias is aligned with the output from the right; True where it has this axis."""
     if layer.bias is None:
         return False
@@ -86,6 +86,8 @@ def _bias(tracer: Tracer, layer: Any, value: Axis, at: int, rank: int) -> bool:
     if axis < 0 or int(layer.bias.shape[axis]) != len(value):
         return False
     tracer.follows(layer, layer.bias, axis, value.ids)
+    if at == 1 and rank > 2:
+        tracer.biased_before(layer, value.ids, last)
     return True
 
 

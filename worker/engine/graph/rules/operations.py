@@ -38,7 +38,7 @@ def elementwise(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
     else:
         axes = [dict(call.first.axes)]
     zero = _keeps_zero(operation, call)
-    return [{a: value.with_zero(zero) for a, value in one.items()} for one in axes]
+    return [{a: value.through(zero) for a, value in one.items()} for one in axes]
 
 
 def transpose(_tracer: Tracer, operation: Any, call: Call) -> list[Axes]:

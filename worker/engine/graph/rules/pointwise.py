@@ -80,7 +80,7 @@ def rescaling(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         text = f"{tracer.path(layer)} holds a number for each of these channels."
         tracer.freeze(x, tracer.why(layer, text))
         return [{}]
-    return [{a: value.with_zero(layer.offset == 0) for a, value in x.axes.items()}]
+    return [{a: value.through(layer.offset == 0) for a, value in x.axes.items()}]
 
 
 def masking(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
