@@ -30,7 +30,7 @@ def _numeric(variable: Any) -> Any:
 
 def _edited(config: Any) -> Any:
     if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
+        if config.get("class_name") == "DTypePolicy" and config["config"]["name"] in NARROW:
             return config | {"config": {"name": "float64"}}
         return {
             key: "float64"

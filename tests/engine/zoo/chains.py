@@ -192,6 +192,16 @@ def dropout_noise_and_identity():
 
 
 @topology()
+def augmented_images():
+    """Layers that change images at random unless they are told that nothing is trained."""
+    x = inputs = image()
+    x = layers.RandomRotation(0.2)(layers.RandomFlip()(x))
+    x = keras.Sequential([layers.RandomZoom(0.2), layers.RandomContrast(0.2)])(x)
+    x = layers.Conv2D(8, 3, activation="relu")(x)
+    return classified(inputs, x)
+
+
+@topology()
 def padding_cropping_and_upsampling():
     x = inputs = image()
     x = layers.ZeroPadding2D(2)(layers.Conv2D(6, 3, activation="sigmoid")(x))

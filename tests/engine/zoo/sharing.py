@@ -154,9 +154,24 @@ def fixed_batch():
 
 
 @topology()
-def channels_first():
-    """As far as TensorFlow computes it on a CPU."""
+def channels_first_images():
+    """TensorFlow computes most of it on a CPU in float32 alone."""
+    options = {"padding": "same", "data_format": "channels_first"}
+    x = inputs = keras.Input((3, 8, 8))
+    x = layers.Conv2D(8, 3, activation="relu", **options)(x)
+    y = layers.BatchNormalization(axis=1)(layers.DepthwiseConv2D(3, **options)(x))
+    y = layers.Conv2D(8, 3, groups=2, dilation_rate=2, **options)(layers.ReLU()(y))
+    x = layers.Add()([x, layers.PReLU(shared_axes=[2, 3])(y)])
+    x = layers.Conv2DTranspose(6, 3, strides=2, **options)(x)
+    x = layers.MaxPooling2D(data_format="channels_first")(x)
+    return classified(inputs, layers.Flatten(data_format="channels_first")(x))
+
+
+@topology()
+def channels_first_series():
     x = inputs = keras.Input((3, 8))
+    x = layers.Conv1D(6, 3, data_format="channels_first", activation="relu")(x)
+    x = layers.ZeroPadding1D(1, data_format="channels_first")(x)
     x = layers.EinsumDense("bct,cd->bdt", (7, 8), bias_axes="d")(x)
     x = layers.ReLU()(layers.BatchNormalization(axis=1)(x))
     x = layers.Concatenate(axis=1)([x, layers.GroupNormalization(7, axis=1)(x)])

@@ -95,7 +95,9 @@ def certify(
         "output_variation": variation,
         "local": None
         if keep is None or folded
-        else _local(masked_model, compact_model, keep, _few(given, own, plan), approximate),
+        else _local(
+            masked_model, compact_model, keep, _few(given, own, plan, masked_model), approximate
+        ),
         "same_class": same_class(native, own),
         "inputs": {
             "examples": own,
@@ -200,9 +202,10 @@ def _local(
     }
 
 
-def _few(given: list[np.ndarray], own: int, plan: Plan) -> list[np.ndarray]:
+def _few(given: list[np.ndarray], own: int, plan: Plan, model: keras.Model) -> list[np.ndarray]:
     """Two of the user's examples and one of each kind of probe, for the pass op by op."""
-    rows = [*range(min(own, 2)), *plan.one_of_each(own)]
+    rows = np.array([*range(min(own, 2)), *plan.one_of_each(own)])
+    rows = np.resize(rows, model.inputs[0].shape[0] or len(rows))
     return [value[rows] for value in given]
 
 

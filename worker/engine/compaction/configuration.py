@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,14 +16,17 @@ _INITIALIZER = "_initializer"
 
 def edited(config: dict[str, Any], edits: Iterable[Edit], cut: Cut) -> dict[str, Any]:
     """A copy of `config` that every edit has been applied to."""
-    result = without_build_configs(copy.deepcopy(config))
+    result = without_build_configs(config)
     for edit in edits:
         edit(result, cut)
     return dict(result)
 
 
 def without_build_configs(value: Any) -> Any:
-    """Inner layers remember the shapes that they were built with: let them be built anew."""
+    """A copy without the shapes that inner layers were built with: they are built anew.
+
+    Lists that Keras tracks become plain ones, which `copy.deepcopy` cannot do.
+    """
     if isinstance(value, dict):
         return {k: without_build_configs(v) for k, v in value.items() if k != "build_config"}
     if isinstance(value, list):

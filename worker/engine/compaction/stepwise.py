@@ -15,12 +15,17 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras.src.layers.convolutional.base_conv import BaseConv
+from keras.src.layers.convolutional.base_conv_transpose import BaseConvTranspose
 
 from worker.engine import masks
 from worker.engine.compaction import grouped, parts
 
 _NARROW = ("float16", "bfloat16", "float32", "mixed_float16", "mixed_bfloat16")
 _LARGE = 1_000_000
+# TensorFlow computes these with channels first on a CPU in float32 at most.
+_CHANNELS_LAST_ONLY = (BaseConv, BaseConvTranspose)
 _STEPS = {"float64": 2.0**-52, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
@@ -117,14 +122,23 @@ class _Run:
             given = keras.tree.flatten(args[0] if args else kwargs["inputs"])
             outputs = self.model(operation, given)
             return keras.tree.pack_sequence_as(inner._outputs_struct, outputs)
+        if getattr(operation, "_call_has_training_arg", False):
+            kwargs = {**kwargs, "training": False}  # Random layers train unless they are told.
         if grouped.is_depthwise(operation):
             return grouped.run(self._precise(operation), *args)
-        if self.dtype is None and self.nudge is None:
+        if self.dtype is None and self.nudge is None and not _has_channels_first(operation):
             return operation(*args, **kwargs)
         if parts.is_large(operation):
             return parts.run(operation, functools.partial(self._part, operation), args, kwargs)
         twin = _twin(operation, self.dtype, self.nudge)
-        outputs = twin(*args, **kwargs)
+        try:
+            outputs = twin(*args, **kwargs)
+        except (ValueError, TypeError, tf.errors.OpError):
+            if getattr(operation, "weights", ()) or self.dtype is None:
+                raise
+            # What prepares inputs (a spectrogram, say) may know no other precision than its own.
+            own = _cast(args, operation.compute_dtype)
+            return _cast(operation(*own, **kwargs), self.dtype)
         if isinstance(twin, keras.Layer) and twin.count_params() > _LARGE:
             del twin
             gc.collect()  # Keras layers are circles of references: they would pile up.
@@ -154,6 +168,10 @@ def _twin(operation: Any, dtype: str | None, nudge: Nudge | None, part: slice | 
         edited = widened(config, dtype)
         return operation if edited == config else type(operation).from_config(edited)
     config, build = widened(operation.get_config(), dtype), operation.get_build_config()
+    turned = _has_channels_first(operation)
+    if turned:
+        config["data_format"] = "channels_last"
+        build = {"input_shape": _channels_last(build["input_shape"])}
     if part is not None:
         config = parts.config_of(operation, config, part)
     twin = type(operation).from_config(config)
@@ -168,7 +186,35 @@ def _twin(operation: Any, dtype: str | None, nudge: Nudge | None, part: slice | 
         new.assign(value.astype(new.dtype) if value.dtype != new.dtype else value)
     if isinstance(twin, keras.layers.Normalization):
         twin.finalize_state()
-    return twin
+    return functools.partial(_turned, operation, twin) if turned else twin
+
+
+def _cast(values: Any, dtype: str) -> Any:
+    """Floating tensors in another precision, whatever they are nested in."""
+
+    def cast(leaf: Any) -> Any:
+        floating = keras.ops.is_tensor(leaf) and "float" in str(leaf.dtype)
+        return keras.ops.cast(leaf, dtype) if floating else leaf
+
+    return keras.tree.map_structure(cast, values)
+
+
+def _has_channels_first(operation: Any) -> bool:
+    known = isinstance(operation, _CHANNELS_LAST_ONLY)
+    return known and operation.data_format == "channels_first"
+
+
+def _channels_last(shape: Sequence[int | None]) -> list[int | None]:
+    return [shape[0], *shape[2:], shape[1]]
+
+
+def _turned(layer: Any, twin: Any, x: Any, **_: Any) -> Any:
+    """Convolve with channels last where they come first; the bias is added as Keras does."""
+    use_bias, twin.use_bias, twin.activation = layer.use_bias, False, None
+    outputs = keras.ops.moveaxis(twin(keras.ops.moveaxis(x, 1, -1)), -1, 1)
+    if use_bias:
+        outputs = keras.ops.add(outputs, keras.ops.reshape(twin.bias, (1, -1) + (1,) * layer.rank))
+    return outputs if layer.activation is None else layer.activation(outputs)
 
 
 def _widened_entry(key: str, value: Any, dtype: str) -> Any:
@@ -185,7 +231,8 @@ def widened(config: Any, dtype: str | None) -> Any:
         return config
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
-            return {**config, "config": {"name": dtype}}
+            narrow = config["config"]["name"] in _NARROW
+            return {**config, "config": {"name": dtype}} if narrow else config
         return {key: _widened_entry(key, value, dtype) for key, value in config.items()}
     if isinstance(config, list):
         return [widened(item, dtype) for item in config]
