@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,9 @@ def load(path: Path, *, over: keras.Model | None = None, compiled: bool = True) 
     """
     with zipfile.ZipFile(path) as archive, _scratch(path) as folder:
         config = archive.read("config.json")
-        with keras.StatelessScope(initialize_variables=False):
+        # A recurrent layer that keeps its state allocates it at once.
+        stateful = b'"stateful": true' in config
+        with nullcontext() if stateful else keras.StatelessScope(initialize_variables=False):
             model = saving_lib._model_from_config(config, None, compile=False, safe_mode=True)
         _allocate(model, over)
         compile_config = json.loads(config)["compile_config"]

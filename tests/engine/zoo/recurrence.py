@@ -132,3 +132,11 @@ def convolution_then_recurrence():
     x = inputs = sequence(8)
     x = layers.MaxPooling1D()(layers.Conv1D(7, 3, activation="relu", padding="same")(x))
     return classified(inputs, layers.LSTM(6, go_backwards=True)(x))
+
+
+@topology()
+def stateful_recurrence():
+    """State is kept between batches, whose size is fixed."""
+    x = inputs = keras.Input(batch_shape=(4, 6, 3))
+    x = layers.LSTM(8, stateful=True, return_sequences=True)(x)
+    return keras.Model(inputs, layers.Dense(2)(layers.GRU(6, stateful=True)(x)))

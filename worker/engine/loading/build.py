@@ -28,13 +28,19 @@ def build(config: dict[str, Any], limits: EngineLimits) -> keras.Model:
     Variables stay unallocated until their sum is known to fit: a few bytes of configuration can ask
     for terabytes.
     """
+    stateless = without_states(config)
     scope = keras.StatelessScope(initialize_variables=False)
     try:
         with scope, ObjectSharingScope():
-            model = _deserialize(copy.deepcopy(config))
+            model = _deserialize(stateless)
             _check_types(model)
             _check_sizes(model, limits)
-        variables.initialize_all_variables()
+        if stateless == config:
+            variables.initialize_all_variables()
+        else:  # Keras allocates a recurrent layer's states at once: their size is known by now.
+            _forget_unallocated()
+            with ObjectSharingScope():
+                model = _deserialize(copy.deepcopy(config))
     except PruneryError:
         _forget_unallocated()
         raise
@@ -48,6 +54,16 @@ def build(config: dict[str, Any], limits: EngineLimits) -> keras.Model:
 
 def _deserialize(config: dict[str, Any]) -> keras.Model:
     return keras.saving.deserialize_keras_object(config, safe_mode=True)
+
+
+def without_states(value: Any) -> Any:
+    """A copy of a configuration in which no recurrent layer keeps its state between batches."""
+    if isinstance(value, dict):
+        return {
+            key: False if key == "stateful" and item is True else without_states(item)
+            for key, item in value.items()
+        }
+    return [without_states(item) for item in value] if isinstance(value, list) else value
 
 
 def live_operations(model: keras.Model) -> list[keras.Operation]:
@@ -107,17 +123,17 @@ def _check_sizes(model: keras.Model, limits: EngineLimits) -> None:
     if activations > limits.parameters:
         raise PruneryError(
             "model_too_large",
-            f"One example fills {activations:,} activations; at most {limits.parameters:,} fit.",
+            f"One call fills {activations:,} activations; at most {limits.parameters:,} fit.",
         )
 
 
 def _elements(operation: keras.Operation) -> int:
-    """Numbers in an operation's largest output for one example; free dimensions count as 1."""
+    """Numbers in an operation's largest output; free dimensions count as 1, so the batch too."""
     largest = 0
     for node in getattr(operation, "_inbound_nodes", ()):
         for tensor in node.output_tensors:
             shape = tensor.shape or ()
-            largest = max(largest, math.prod(size or 1 for size in shape[1:]))
+            largest = max(largest, math.prod(size or 1 for size in shape))
     return largest
 
 
