@@ -72,6 +72,9 @@ def prune(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="One field of the recipe: key.path=value.")
     ] = None,
+    initial_model: Annotated[
+        str | None, typer.Option(help="The model before it was trained: a file or an id.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None,
     detach: Annotated[bool, typer.Option(help="Print the job's id and don't wait.")] = False,
     out: Out = None,
@@ -87,6 +90,8 @@ def prune(
         model_id = _uploaded(client, model, "mdl_")
         dataset_id = _uploaded(client, dataset, "dst_") if dataset else None
         options = {"name": name} if name else {}
+        if initial_model is not None:
+            options["initial_model"] = _uploaded(client, initial_model, "mdl_")
         job = client.create_job(model_id, dataset_id, recipe=asked, **options)
         if detach:
             _console.print(job.id)

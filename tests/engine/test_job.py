@@ -164,6 +164,18 @@ def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
             assert (rewound[key] == np.asarray(variable)).all()
 
 
+def test_known_initial_weights_of_a_plain_net_are_tried(tmp_path: Path) -> None:
+    initial, model = jobs.net(3), jobs.net(3)
+    initial.save(tmp_path / "initial.keras")
+    train = jobs.blobs(240)
+    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    recipe = {"objective": {}, "schedule": {"kind": "iterative", "rounds": 1}}
+    done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
+    (why,) = [d.why for d in done.report.method.decisions if d.field == "rewind.to"]
+    assert "rewound to the initial weights" in why
+    assert "fine-tuned" in why
+
+
 @pytest.mark.parametrize("to", ["initial", "epoch"])
 def test_an_upload_found_trained_is_not_rewound_to_weights_that_nobody_knows(
     tmp_path: Path, to: str

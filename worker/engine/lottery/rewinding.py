@@ -82,11 +82,16 @@ def _starts(bench: Bench) -> list[Rewinding]:
     asked = bench.recipe.rewind.to
     if asked != "auto":
         return [asked]
+    is_plain = not (bench.summary.has_normalization or bench.summary.has_residuals)
+    if bench.trained and is_plain and "initial" in bench.facts:
+        why = "A plain net whose initial weights are known: both are tried."
+        bench.reporter.decide("rewind.to", "none or initial", why)
+        return ["none", "initial"]
     if bench.trained:
         why = "A trained upload has no earlier weights: its trained weights are trained on."
         bench.reporter.decide("rewind.to", "none", why)
         return ["none"]
-    if bench.summary.has_normalization or bench.summary.has_residuals:
+    if not is_plain:
         why = (
             "With normalisation or residuals, going back to the initial weights loses to training "
             "on (arXiv:2003.02389): trained weights, the dense rate again."
