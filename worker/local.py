@@ -28,11 +28,17 @@ from prunery.specs.report import Report
 if TYPE_CHECKING:
     from worker.engine.reporter import Reporter
 
+from worker.architecture import joined
+
 local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
 )
 USUAL = DatasetOptions()
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".keras or .h5")]
+Architecture = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="model.to_json() of a weights-only .h5."),
+]
 Preset = Annotated[str | None, typer.Option(help="quick, balanced, smallest, article, paper")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key.path=value, for example training.epochs=5")
@@ -45,11 +51,13 @@ def inspect_command(
     dataset: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
+    architecture: Architecture = None,
 ) -> None:
     """Show what a model (and a dataset) is, what can be removed, and why not the rest."""
     from worker.inspection import show
 
-    found = inspect(model, dataset, DatasetOptions(label_column=label_column))
+    with joined(model, architecture) as path:
+        found = inspect(path, dataset, DatasetOptions(label_column=label_column))
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
@@ -78,6 +86,7 @@ def prune_command(
         float, typer.Option(help="Share of the examples for the test.", min=0.0, max=0.9)
     ] = USUAL.test_fraction,
     seed: Annotated[int, typer.Option(help="Seed of splits that are drawn.")] = USUAL.seed,
+    architecture: Architecture = None,
 ) -> None:
     """Train, prune, rewind, retrain and compact a model; write all artifacts to a folder."""
     try:
@@ -91,7 +100,8 @@ def prune_command(
         asked = read_recipe(preset, recipe, settings or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    report = prune(model, dataset, asked, out, options, initial_model)
+    with joined(model, architecture) as path:
+        report = prune(path, dataset, asked, out, options, initial_model)
     from prunery.tables import result_table
 
     console = Console()

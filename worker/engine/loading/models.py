@@ -121,7 +121,7 @@ def _load_hdf5(path: Path, digest: str, limits: EngineLimits, initial: bool) -> 
             "model_weights_only",
             "The HDF5 file holds weights but no model configuration.",
             hint="Save the whole model with model.save('net.keras'), or upload a zip of this file "
-            "and its architecture as model.to_json() gives it.",
+            "and its architecture as model.to_json() gives it (prunery local: --architecture).",
         )
     return _load_legacy(path, texts, digest, limits, initial)
 
