@@ -120,3 +120,13 @@ def test_latency_times_each_model_at_each_batch():
     assert [each.examples for each in timed["small"]] == [1, 64]
     assert all(each.runs == 20 for each in timed["large"])
     assert timed["small"][1].median_ms < timed["large"][1].median_ms
+
+
+def test_a_batch_is_made_smaller_where_its_activations_do_not_fit():
+    model = keras.Sequential([keras.Input((64, 64, 3)), layers.Conv2D(16, 3, padding="same")])
+    one = 64 * 64 * 16 * 4 * 4  # values, bytes each, tensors that live at one time
+    assert profiling.examples_within(model, 20 * one, 256) == 16
+    assert profiling.examples_within(model, 300 * one, 256) == 256
+    assert profiling.examples_within(model, 1, 256) == 1
+    timed = profiling.latency({"only": model}, (1, 64), runs=2, budget_bytes=5 * one)
+    assert [each.examples for each in timed["only"]] == [1, 4]

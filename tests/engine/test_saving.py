@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from worker.engine.saving import save
+from worker.engine.saving import load, save
 
 
 def _trained() -> keras.Model:
@@ -48,3 +48,26 @@ def test_an_uncompiled_model_is_saved_with_or_without_optimizer(tmp_path: Path) 
     save(model, tmp_path / "without.keras", with_optimizer=False)
     assert (tmp_path / "with.keras").read_bytes() == (tmp_path / "without.keras").read_bytes()
     assert not hasattr(model, "optimizer")
+
+
+def test_loading_brings_back_the_same_file(tmp_path: Path) -> None:
+    model = _trained()
+    save(model, tmp_path / "net.keras")
+    save(load(tmp_path / "net.keras"), tmp_path / "again.keras")
+    loaded = load(tmp_path / "again.keras")
+    assert loaded.get_compile_config() == model.get_compile_config()
+    for before, after in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_a_model_loaded_over_another_takes_its_memory_and_the_values_of_the_file(
+    tmp_path: Path,
+) -> None:
+    model = _trained()
+    save(model, tmp_path / "net.keras")
+    expected = [np.array(value) for value in model.get_weights()]
+    model.set_weights([value + 1 for value in expected])
+    loaded = load(tmp_path / "net.keras", over=model, compiled=False)
+    for value, mine, theirs in zip(expected, loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), value)
+        assert mine.value is theirs.value
