@@ -87,7 +87,7 @@ def _run(folder: Path, dataset: Path, seed: int, arguments: Any) -> dict[str, An
     }
     spec = job_in(folder, folder / "lenet.keras", dataset, recipe)
     bench = set_up(spec, Reporter(lambda _event: None))
-    trainer, store = Trainer(bench), LevelStore(folder / "levels", "benchmark")
+    trainer, store = Trainer(bench), LevelStore(folder / "levels", "benchmark", bench)
     ladder = climb(bench, trainer, store)
     controls = Controls(bench, trainer, store, ladder.dense)
     found: dict[str, Any] = {"densities": [r.figures.density for r in ladder.records], "levels": {}}

@@ -1,9 +1,10 @@
 """How fast an epoch of masked training is, beside `model.fit` and beside the arithmetic alone.
 
-    python -m benchmarks.training [--rounds 5] [--examples 60000] [--net mlp --optimizer sgd]
+    python -m benchmarks.training [--rounds 5] [--epochs 3] [--net mlp --optimizer sgd]
 
-Contestants take turns, one epoch each, round after round, so that a busy machine slows all of them
-alike; the medians and their ratios are printed. All are compiled before the first round.
+Contestants take turns, one training of a few epochs each, round after round, so that a busy machine
+slows all of them alike; medians per epoch and their ratios are printed. All are compiled before the
+first round.
 
 ours, masked    our loop, half of every kernel masked at every step
 ours, dense     the same without masks
@@ -81,32 +82,36 @@ def images(count: int) -> tuple[np.ndarray, np.ndarray]:
     return data.x_train[rows], data.y_train[rows].astype(np.int64)
 
 
-def ours(net: str, optimizer: str, x: np.ndarray, y: np.ndarray, *, masked: bool) -> Contestant:
+def ours(
+    net: str, optimizer: str, x: np.ndarray, y: np.ndarray, epochs: int, *, masked: bool
+) -> Contestant:
     model = NETS[net]()
     split = Split({"image": x}, {"output": y})
     draw = np.random.default_rng(0)
     shapes = {key: v.shape for key, v in masks_module.variable_keys(model).items()}
     half = {key: draw.random(shapes[key]) < 0.5 for key in masks_module.prunable_keys(model)}
-    plan = TrainingPlan(OPTIMIZERS[optimizer](), LOSS, epochs=1, batch_size=BATCH)
+    plan = TrainingPlan(OPTIMIZERS[optimizer](), LOSS, epochs=epochs, batch_size=BATCH)
 
-    def epoch() -> None:
+    def turn() -> None:
         trained = train(model, split, None, plan, scale=SCALE, masks=half if masked else None)
-        epoch.loop = trained.loop  # type: ignore[attr-defined]
+        turn.loop = trained.loop  # type: ignore[attr-defined]
 
-    return epoch
+    return turn
 
 
-def fit(net: str, optimizer: str, x: np.ndarray, y: np.ndarray, **how: Any) -> Contestant:
+def fit(
+    net: str, optimizer: str, x: np.ndarray, y: np.ndarray, epochs: int, **how: Any
+) -> Contestant:
     model = NETS[net]()
     callbacks = [_MaskCallback()] if how.pop("mask", False) else []
     model.compile(OPTIMIZERS[optimizer](), LOSS, **how)
     # As people do: scaled once, beforehand, in float32.
     ready = x.astype(np.float32) / 255
 
-    def epoch() -> None:
-        model.fit(ready, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
+    def turn() -> None:
+        model.fit(ready, y, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=callbacks)
 
-    return epoch
+    return turn
 
 
 class _MaskCallback(keras.callbacks.Callback):
@@ -124,7 +129,7 @@ class _MaskCallback(keras.callbacks.Callback):
         self.model.set_weights([w * m for w, m in zip(weights, self._masks, strict=True)])
 
 
-def bound(x: np.ndarray, optimizer: Any = None) -> Contestant:
+def bound(x: np.ndarray, epochs: int, optimizer: Any = None) -> Contestant:
     """The eight products of a step of the MLP: forward, by weight, by input.
 
     With an optimizer its update follows, on what the products gave.
@@ -158,15 +163,16 @@ def bound(x: np.ndarray, optimizer: Any = None) -> Contestant:
         start = [tf.constant(0), *(tf.zeros(size) for size in sizes)]
         return tf.while_loop(lambda index, *_: index < steps, body, start)[1:]
 
-    def epoch() -> None:
-        for part in products(data, tf.constant(steps)):
-            part.numpy()
+    def turn() -> None:
+        for _ in range(epochs):
+            for part in products(data, tf.constant(steps)):
+                part.numpy()
 
-    return epoch
+    return turn
 
 
-def race(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every epoch, by contestant; the first epoch of each is not counted."""
+def race(contestants: dict[str, Contestant], rounds: int, epochs: int) -> dict[str, list[float]]:
+    """Seconds an epoch in every turn, by contestant; the first turn of each is not counted."""
     for contestant in contestants.values():
         contestant()
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -175,25 +181,25 @@ def race(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[floa
         for name in names if turn % 2 == 0 else reversed(names):
             started = time.perf_counter()
             contestants[name]()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append((time.perf_counter() - started) / epochs)
     return seconds
 
 
-def run(net: str, optimizer: str, count: int, rounds: int) -> dict[str, Any]:
+def run(net: str, optimizer: str, count: int, rounds: int, epochs: int) -> dict[str, Any]:
     """One table: a net and an optimizer."""
     x, y = images(count)
-    masked = ours(net, optimizer, x, y, masked=True)
+    masked = ours(net, optimizer, x, y, epochs, masked=True)
     contestants: dict[str, Contestant] = {
         "ours, masked": masked,
-        "ours, dense": ours(net, optimizer, x, y, masked=False),
-        "fit": fit(net, optimizer, x, y),
-        "fit, 50 steps": fit(net, optimizer, x, y, steps_per_execution=50),
-        "fit, callback": fit(net, optimizer, x, y, mask=True),
+        "ours, dense": ours(net, optimizer, x, y, epochs, masked=False),
+        "fit": fit(net, optimizer, x, y, epochs),
+        "fit, 50 steps": fit(net, optimizer, x, y, epochs, steps_per_execution=50),
+        "fit, callback": fit(net, optimizer, x, y, epochs, mask=True),
     }
     if net == "mlp":
-        contestants["bound"] = bound(x)
-        contestants["bound, update"] = bound(x, OPTIMIZERS[optimizer]())
-    seconds = race(contestants, rounds)
+        contestants["bound"] = bound(x, epochs)
+        contestants["bound, update"] = bound(x, epochs, OPTIMIZERS[optimizer]())
+    seconds = race(contestants, rounds, epochs)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     ratios = {
         name: statistics.median(
@@ -219,13 +225,14 @@ def run(net: str, optimizer: str, count: int, rounds: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of a turn")
     parser.add_argument("--examples", type=int, default=60_000)
     parser.add_argument("--net", choices=[*NETS], action="append")
     parser.add_argument("--optimizer", choices=[*OPTIMIZERS], action="append")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     asked = parser.parse_args()
     results = [
-        run(net, optimizer, asked.examples, asked.rounds)
+        run(net, optimizer, asked.examples, asked.rounds, asked.epochs)
         for net in asked.net or NETS
         for optimizer in asked.optimizer or OPTIMIZERS
     ]

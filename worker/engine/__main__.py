@@ -33,7 +33,7 @@ def main() -> int:
     reporter = Reporter(LineSink(arguments.events_fd))
     listen()
     if spec.kind != "inspect_dataset":  # which needs no TensorFlow, whose import takes seconds
-        _settle_process(spec)
+        _settle_process()
     return _run(spec, reporter)
 
 
@@ -73,14 +73,12 @@ def _unexpected(error: Exception) -> PruneryError:
     return PruneryError("internal", f"{name} in the engine.")
 
 
-def _settle_process(spec: EngineSpec) -> None:
-    """Quiet TensorFlow, bound its threads, and let GPU memory grow instead of taking it all."""
+def _settle_process() -> None:
+    """Quiet TensorFlow, and let GPU memory grow instead of taking it all."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     import tensorflow as tf
 
-    if spec.limits.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(spec.limits.threads)
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
 

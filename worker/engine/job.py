@@ -21,6 +21,10 @@ def run(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     # One compiled call per level's network is meant; TensorFlow would warn of each. By its name,
     # for inspecting a dataset needs no TensorFlow, whose import takes seconds.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if spec.kind != "inspect_dataset":
+        from worker.engine import threads
+
+        threads.settle(spec)
     kinds = {
         "inspect_model": _inspect_model,
         "inspect_dataset": _inspect_dataset,

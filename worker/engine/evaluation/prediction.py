@@ -20,18 +20,20 @@ _COMPILED: OrderedDict[tuple[Any, ...], tuple[Any, Callable[..., Any]]] = Ordere
 _KEPT = 4
 # From here on a model is large, and the only one kept.
 _LARGE_PARAMETERS = 1 << 24
-# What the activations of a batch may take.
-_BUDGET_BYTES = 512 << 20
+# What the activations of a call may take: of the usual one, and of one that is grown because a small
+# net's is over before Python has made the next.
+_FEW, _FEW_BYTES = 256, 512 << 20
+_MANY, _MANY_BYTES = 4096, 32 << 20
 
 
 def predict(
-    model: keras.Model, split: Split, scale: Scale | None = None, batch: int = 256
+    model: keras.Model, split: Split, scale: Scale | None = None, batch: int | None = None
 ) -> Predictions:
     """Outputs over all examples, in order: an array, or a dict by output name if several.
 
-    batch: examples at once; fewer where their activations would take too much memory.
+    batch: examples at once; None: as many as keep the call small.
     """
-    batch = examples_within(model, _BUDGET_BYTES, batch)
+    batch = batch or rows_per_call(model)
     inputs = flat_inputs(model, split.x)
     count = len(split)
     call = _compiled(model, scale)
@@ -50,12 +52,18 @@ def predict(
     return dict(zip(functional(model).output_names, outputs, strict=True))
 
 
+def rows_per_call(model: keras.Model) -> int:
+    """Examples of one call, by what their activations take: up to 4,096, or few of a large net."""
+    many = examples_within(model, _MANY_BYTES, _MANY)
+    return max(many, examples_within(model, _FEW_BYTES, _FEW))
+
+
 def _compiled(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
     factors = (1.0, 0.0) if scale is None else (scale.multiplier, scale.offset)
     key = (id(model), *factors)
     if key not in _COMPILED:
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def call(rows: list[Any]) -> list[Any]:
             inputs = pack_inputs(model, scaled(model, rows, scale))
             outputs = keras.tree.flatten(model(inputs, training=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 import sys
@@ -17,6 +16,7 @@ from prunery import __version__
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.models import FrozenInfo
 from prunery.specs.report import Data, Interval, LayerRemoval, Method, Report, Verdict
+from worker.engine import threads
 from worker.engine.compaction import certificate
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.finish import Result, files_of
@@ -199,7 +199,7 @@ def _method(bench: Bench) -> Method:
         hardware={
             "processor": platform.processor() or platform.machine(),
             "system": f"{platform.system()} {platform.machine()}",
-            "threads": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
+            "threads": str(threads.in_use()),
             **_accelerators(),
         },
         sandbox=bench.spec.sandbox,

@@ -101,7 +101,7 @@ class Feed:
         return Piece(tensors, order_here, start, steps)
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def _shuffled(examples: Any, seed: Any, epoch: Any) -> Any:
     """A permutation that depends on seed and epoch alone: Philox keys, sorted, ties by index."""
     keys = tf.random.stateless_uniform(

@@ -25,7 +25,6 @@ class Judge:
     metric: Metric | None
     loss: Any
     loss_weights: Any = None
-    batch: int = 256
 
     @property
     def has_examples(self) -> bool:
@@ -39,7 +38,7 @@ class Judge:
         """The figure that decides, and the loss (None where the model has none)."""
         if self.split is None:
             return float("nan"), None
-        predictions = predict(model, self.split, self.scale, self.batch)
+        predictions = predict(model, self.split, self.scale)
         loss = None if self.loss is None else self._mean_loss(model, self.split, predictions)
         if self.metric is None:
             return (float("nan") if loss is None else loss), loss

@@ -77,7 +77,7 @@ class Loop:
 
 
 def _many(step: Step, batch: int, *, jit: bool) -> Callable[..., Any]:
-    @tf.function(jit_compile=jit)
+    @tf.function(jit_compile=jit, autograph=False)
     def many(
         tensors: Any, order: Any, first: Any, steps: Any, rates: Any, global_step: Any, total: Any
     ) -> Any:
@@ -95,7 +95,7 @@ def _many(step: Step, batch: int, *, jit: bool) -> Callable[..., Any]:
 
 
 def _single(step: Step) -> Callable[..., Any]:
-    @tf.function
+    @tf.function(autograph=False)
     def single(tensors: Any, order: Any, start: Any, rate: Any, global_step: Any, size: int) -> Any:
         rows = tf.slice(order, [start], [size])
         taken = [tf.gather(tensor, rows) for tensor in tensors]

@@ -59,9 +59,7 @@ def train(
     with loops.borrowed(
         model, plan, layout, feed.batch, scale=scale, masked=masked, teaching=teaching
     ) as loop:
-        judge = Judge(
-            validation, scale, plan.metric, plan.loss, plan.loss_weights, max(256, feed.batch)
-        )
+        judge = Judge(validation, scale, plan.metric, plan.loss, plan.loss_weights)
         standing = Standing(loop.step, plan, split, scale, seed)
         course = Course(loop, feed, judge, plan, standing)
         course.report, course.checkpoint_to = on_step, checkpoint_to
