@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from worker.engine.calling import Scale, Split, flat_inputs, flat_labels
 from worker.engine.masks import Masks
 from worker.engine.training import loops
+from worker.engine.training.alignment import aligned
 from worker.engine.training.checkpoint import Checkpoint
 from worker.engine.training.classes import class_weights
 from worker.engine.training.course import Course
@@ -20,7 +22,7 @@ from worker.engine.training.feed import Feed
 from worker.engine.training.judge import Judge
 from worker.engine.training.plan import Progress, Trained, TrainingPlan
 from worker.engine.training.standing import Standing
-from worker.engine.training.state import State, restore_slots
+from worker.engine.training.state import State, capture, restore, restore_slots
 from worker.engine.training.step import Layout
 
 
@@ -30,22 +32,61 @@ def train(
     validation: Split | None,
     plan: TrainingPlan,
     *,
-    scale: Scale | None = None,
     masks: Masks | None = None,
-    teacher: keras.Model | None = None,
     state: State | None = None,
-    resume_from: Path | None = None,
-    checkpoint_to: Path | None = None,
-    checkpoint_seconds: float = 30.0,
     on_step: Callable[[Progress], None] | None = None,
+    **how: Any,
 ) -> Trained:
     """Train in place and return what came of it.
 
     state: where to start, step and data order included; None: the model as it is, fresh slots,
         from step 0. masks: weights held at exactly 0, by key. on_step: called about every half
         second; may raise `Interrupted` (it passes on, after a checkpoint) or `Enough`.
+    how: `scale` of the inputs, a `teacher`, `resume_from` and `checkpoint_to` (files),
+        `checkpoint_seconds`.
     Raises `training_diverged`, `training_stuck`.
     """
+    wide = aligned(model, plan)
+    if wide is None:
+        trained = _train(model, split, validation, plan, masks, state, on_step, **how)
+        _hand_back(model, plan.optimizer, trained.state)
+        return trained
+
+    def told(progress: Progress) -> None:
+        restore(model, None, wide.narrow(capture(progress.model)))
+        assert on_step is not None
+        on_step(replace(progress, model=model))
+
+    if state is None:
+        restore(wide.model, None, wide.widen(capture(model)))
+    else:
+        state = wide.widen(state)
+    masks = wide.widen_masks(masks or {})
+    trained = _train(
+        wide.model, split, validation, plan, masks, state, told if on_step else None, **how
+    )
+    trained = wide.narrow_result(trained)
+    restore(model, None, trained.state)
+    _hand_back(model, plan.optimizer, trained.state)
+    return trained
+
+
+def _train(
+    model: keras.Model,
+    split: Split,
+    validation: Split | None,
+    plan: TrainingPlan,
+    masks: Masks | None,
+    state: State | None,
+    on_step: Callable[[Progress], None] | None,
+    *,
+    scale: Scale | None = None,
+    teacher: keras.Model | None = None,
+    resume_from: Path | None = None,
+    checkpoint_to: Path | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> Trained:
+    """Train this very model, in the widths that it has."""
     arrays, layout, teaching = _assemble(model, split, plan, scale, teacher)
     seed = plan.seed if state is None or state.seed is None else state.seed
     feed = Feed(
@@ -69,9 +110,7 @@ def train(
         else:
             course.resume(Checkpoint.load(resume_from))
         course.epochs()
-        trained = course.finish()
-    _hand_back(model, plan.optimizer, trained.state)
-    return trained
+        return course.finish()
 
 
 def _assemble(
