@@ -20,8 +20,8 @@ _COMPILED: OrderedDict[tuple[Any, ...], tuple[Any, Callable[..., Any]]] = Ordere
 _KEPT = 4
 # From here on a model is large, and the only one kept.
 _LARGE_PARAMETERS = 1 << 24
-# What the activations of a call may take: of the usual one, and of one that is grown because a small
-# net's is over before Python has made the next.
+# What the activations of a call may take: of the usual one, and of one that is larger because a
+# small net's is over before Python has made the next.
 _FEW, _FEW_BYTES = 256, 512 << 20
 _MANY, _MANY_BYTES = 4096, 32 << 20
 
