@@ -69,15 +69,15 @@ def _has_answers(model: ModelSummary, dataset: DatasetSummary) -> bool:
 
 
 def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
-    """Layer paths in the recipe must be the model's."""
+    """Layer paths in the recipe must be the model's; `layer:heads` is a part of one."""
     if not model.layer_paths:
         return
     known = set(model.layer_paths)
     for index, path in enumerate(recipe.protect):
-        if path not in known:
+        if not known & {path, path.rpartition(":")[0]}:
             yield _wrong(f"protect/{index}", _no_layer(path, model))
     for path in recipe.layer_fractions:
-        if path not in known:
+        if not known & {path, path.rpartition(":")[0]}:
             yield _wrong(f"layer_fractions/{_escaped(path)}", _no_layer(path, model))
 
 

@@ -99,14 +99,20 @@ def _limits(
 
 
 def bounds(bench: Bench) -> Bounds:
-    """The recipe's minimum, multiple, per-layer fractions and protected layers, by group."""
+    """The recipe's minimum, multiple, fractions and protected layers, by group.
+
+    A group's own name (`attention:heads`) says more than the layer's that it is a part of.
+    """
     recipe = bench.recipe
     fractions: dict[str, float] = {}
     for name, group in bench.graph.groups.items():
         own = [recipe.layer_fractions[p] for p in group.layers if p in recipe.layer_fractions]
         if own:
             fractions[name] = min(own)
-        if any(_covers(path, layer) for path in recipe.protect for layer in group.layers):
+        if name in recipe.layer_fractions:
+            fractions[name] = recipe.layer_fractions[name]
+        covered = (*group.layers, name)
+        if any(_covers(path, layer) for path in recipe.protect for layer in covered):
             fractions[name] = 0.0
     units = {name: group.units for name, group in bench.graph.groups.items()}
     least = {name: group.minimum for name, group in bench.graph.groups.items()}
@@ -124,7 +130,7 @@ def check_paths(bench: Bench, known: set[str]) -> None:
     wrong = [
         FieldError(pointer=pointer, message=f"No layer {path[:80]!r}. Layers are: {some} ...")
         for pointer, path in named
-        if path not in known
+        if path not in known and path not in bench.graph.groups
     ]
     if wrong:
         raise PruneryError(
