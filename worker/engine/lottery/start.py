@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import keras
+import numpy as np
+
 from prunery.specs.report import Interval
 from worker.engine import evaluation
 from worker.engine.datasets import Dataset, Split
@@ -23,6 +26,12 @@ def settle_start(bench: Bench) -> None:
         _scale(bench, _usual_scale(bench))
         bench.trained = True
         return
+    if asked == "auto" and is_untouched(bench.model):
+        bench.trained = False
+        _scale(bench, _usual_scale(bench))
+        why = "Every bias and every statistic still has the value that training begins with."
+        bench.reporter.decide("start", "untrained", why)
+        return
     found = _detect(bench) if asked in ("auto", "trained") and bench.metric else None
     best = found.scale if found is not None else None
     if asked == "trained" or (asked == "auto" and best is not None):
@@ -36,6 +45,16 @@ def settle_start(bench: Bench) -> None:
     if asked == "auto":
         why = found.why if found is not None else "There are no labels to measure it by."
         bench.reporter.decide("start", "untrained", why)
+
+
+def is_untouched(model: keras.Model) -> bool:
+    """Whether no step of training can have been made: biases and the like are all 0 or 1.
+
+    A ranking such as AUC is often far from one half by the luck of the first draw: what a net
+    scores cannot tell. Nets without biases and normalisation leave the question open.
+    """
+    trained = [v.numpy() for v in model.trainable_variables if v.name in ("bias", "beta", "gamma")]
+    return bool(trained) and all(np.isin(value, (0.0, 1.0)).all() for value in trained)
 
 
 def _detect(bench: Bench) -> Detection:
