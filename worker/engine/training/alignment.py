@@ -20,11 +20,12 @@ import numpy as np
 import tensorflow as tf
 
 from worker.engine import masks as masks_module
+from worker.engine.arrays import Arrays
 from worker.engine.calling import functional
 from worker.engine.masks import Masks
 from worker.engine.training.plan import Trained, TrainingPlan
 from worker.engine.training.slots import innermost
-from worker.engine.training.state import Arrays, State, weight_key
+from worker.engine.training.state import State, weight_key
 
 BLOCK, HALF_BLOCK = 16, 8
 _MOST_GROWTH = 1.3
