@@ -21,6 +21,30 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 H5_SUFFIXES = (".h5", ".hdf5")
 
+SAVE = "Save the model with model.save('net.keras')."
+_TORCH = (
+    "A PyTorch file is a program or bare weights. Build the same layers in Keras, copy the weights "
+    "with layer.set_weights, and save it with model.save('net.keras')."
+)
+# What people bring instead, by the file's ending, and the way out of each.
+FOREIGN = {
+    ".pb": "Load it with the Keras that made it and save it with model.save('net.keras').",
+    ".tflite": "TensorFlow Lite is made from a model and cannot be trained: give the model that it "
+    "was converted from, saved with model.save('net.keras').",
+    ".onnx": "ONNX is an export: give the Keras model that it came from, saved with "
+    "model.save('net.keras').",
+    ".json": "This is the architecture alone: zip it with its weights (.h5), or save both with "
+    "model.save('net.keras').",
+    ".ckpt": "A checkpoint holds weights alone: load it into the model with model.load_weights, "
+    "then save it with model.save('net.keras').",
+    **dict.fromkeys((".pt", ".pth", ".safetensors"), _TORCH),
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".joblib"),
+        "A pickle can run code when it is read. Load it yourself and save the model with "
+        "model.save('net.keras').",
+    ),
+}
+
 
 class ScreenedModel(NamedTuple):
     """`format` is what the content is, whatever the file's name says."""
@@ -48,7 +72,7 @@ def screen_model(path: Path, filename: str, limits: EngineLimits | None = None) 
         raise PruneryError(
             "file_type_unsupported",
             f"Files named {suffix or 'without an ending'!r} are not read as models.",
-            hint="Save the model with model.save('net.keras').",
+            hint=FOREIGN.get(suffix, SAVE),
         )
     if start == HDF5:
         if suffix not in H5_SUFFIXES:
@@ -141,7 +165,7 @@ def packed(archive: archives.Archive) -> Packed:
         raise PruneryError(
             "file_type_unsupported",
             "The zip holds a SavedModel, which is a program and not only a model.",
-            hint="Load it with the Keras that made it and save it with model.save('net.keras').",
+            hint=FOREIGN[".pb"],
         )
     if len(weights) != 1 or len(texts) > 1 or others:
         raise PruneryError(

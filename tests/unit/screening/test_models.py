@@ -41,6 +41,24 @@ def test_content_must_agree_with_the_name(tmp_path: Path) -> None:
     assert _code(good, "a.pkl") == "file_type_unsupported"
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("a.pkl", "pickle can run code"),
+        ("net.tflite", "converted from"),
+        ("net.ONNX", "Keras model that it came from"),
+        ("net.pt", "PyTorch"),
+        ("saved_model.pb", "the Keras that made it"),
+        ("arch.json", "weights"),
+        ("net", "model.save"),
+    ],
+)
+def test_what_is_no_keras_file_is_told_the_way_out(tmp_path: Path, name: str, word: str) -> None:
+    with pytest.raises(PruneryError, match="read as models") as caught:
+        screen_model(_file(tmp_path / "a", b"anything"), name)
+    assert word in (caught.value.hint or "")
+
+
 def test_a_lambda_layer_is_refused_and_named(tmp_path: Path) -> None:
     bad = keras_file(tmp_path / "a.keras", keras_config(layer("Lambda", name="trick", function={})))
     with pytest.raises(PruneryError, match="Lambda") as caught:

@@ -67,7 +67,9 @@ def load(path: Path, *, limits: EngineLimits | None = None, initial: bool = Fals
     if magic == screening.HDF5:
         return _load_hdf5(path, digest, limits, initial)
     raise PruneryError(
-        "file_type_unsupported", "The file is neither a .keras archive nor an HDF5 file."
+        "file_type_unsupported",
+        "The file is neither a .keras archive nor an HDF5 file.",
+        hint=screening.FOREIGN.get(path.suffix.lower(), screening.SAVE),
     )
 
 
