@@ -48,6 +48,17 @@ def test_given_splits_stay_as_they_are(tmp_path: Path) -> None:
     assert dataset.merge_validation_into_train() is dataset
 
 
+def test_a_trained_upload_is_judged_by_examples_that_it_has_not_seen(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", x_train=X, y_train=Y, x_test=X[:31], y_test=Y[:31])
+    unseen = made(path, model()).choose_by_unseen()
+    assert unseen.examples == {"train": 200, "validation": 16, "test": 15}
+    np.testing.assert_array_equal(unseen.validation.x["input"], X[:31:2])
+    np.testing.assert_array_equal(unseen.test.x["input"], X[1:31:2])
+    np.testing.assert_array_equal(np.sort(unseen.train.x["input"][:, 0]), X[:, 0])
+    bare = made(npz(tmp_path / "b.npz", x=X, y=Y), model())
+    assert bare.choose_by_unseen() is bare
+
+
 def test_a_drawn_validation_split_goes_back_to_train(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", x_train=X, y_train=Y, x_test=X, y_test=Y)
     merged = made(path, model()).merge_validation_into_train()

@@ -141,6 +141,7 @@ def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -
     done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
     decisions = {d.field: d.chosen for d in done.report.method.decisions}
     assert decisions["start"] == "trained"
+    assert decisions["validation"] == "every second test example"
     assert done.report.levels[0].epochs_trained == 0
     dense = keras.saving.load_model(tmp_path / "levels" / "0" / "model.keras")
     for ours, theirs in zip(dense.get_weights(), model.get_weights(), strict=True):

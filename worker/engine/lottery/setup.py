@@ -63,6 +63,8 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
     premises.check_labels(bench)
     settle_start(bench)
+    if bench.trained and bench.trains and _chooses(bench):
+        _choose_by_unseen(bench)
     if spec.initial_model is not None:
         _take_initial(bench)
     premises.check_past(bench)
@@ -91,6 +93,20 @@ def _dataset(bench: Bench) -> Dataset:
         why = "Nothing is chosen by it in this recipe, so all of train is trained on."
         bench.reporter.decide("validation", "none held out", why)
     return dataset
+
+
+def _choose_by_unseen(bench: Bench) -> None:
+    """Keep a trained upload's memory of its training examples out of what levels are held to."""
+    assert bench.dataset is not None
+    dataset = bench.dataset.choose_by_unseen()
+    if dataset is not bench.dataset:
+        bench.dataset = dataset
+        bench.reporter.decide(
+            "validation",
+            "every second test example",
+            "The model came trained and has most likely seen all of train: its figure there would "
+            "be too kind. The other half of the test examples is read once, at the end.",
+        )
 
 
 def _chooses(bench: Bench) -> bool:
