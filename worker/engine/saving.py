@@ -100,10 +100,20 @@ def _save_state(model: keras.Model, folder: Path) -> None:
     assets = saving_lib.DiskIOStore(_ASSETS, mode="w")
     try:
         saving_lib._save_state(model, weights, assets, "", set())
-        shutil.copytree(assets.working_dir, folder / _ASSETS)
+        _copy_files(Path(assets.working_dir), folder / _ASSETS)
     finally:
         weights.close()
         assets.close()
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    """Contents alone: the sandbox lets nobody change modes and times, as `copytree` would."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path.is_dir():
+            _copy_files(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def _load_state(model: keras.Model, folder: Path) -> None:
