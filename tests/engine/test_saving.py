@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from keras.src.saving import saving_lib
 
 from worker.engine.saving import load, save
 
@@ -28,6 +30,22 @@ def test_two_saves_are_equal_byte_for_byte(tmp_path: Path) -> None:
     save(model, tmp_path / "second.keras")
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"first.keras", "second.keras"}
+
+
+def test_nothing_else_ever_lies_beside_the_file(tmp_path: Path, monkeypatch: Any) -> None:
+    """A finished level is uploaded while the engine goes on and reads it."""
+    seen: set[str] = set()
+    for name in ("_save_state", "_load_state"):
+        was = getattr(saving_lib, name)
+
+        def looks(*arguments: Any, was: Any = was, **named: Any) -> Any:
+            seen.update(path.name for path in tmp_path.iterdir())
+            return was(*arguments, **named)
+
+        monkeypatch.setattr(saving_lib, name, looks)
+    save(_trained(), tmp_path / "net.keras")
+    load(tmp_path / "net.keras")
+    assert seen == {"net.keras"}
 
 
 def test_what_is_saved_loads_whole(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prunery.specs.errors import PruneryError
@@ -21,17 +24,29 @@ def run(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     # One compiled call per level's network is meant; TensorFlow would warn of each. By its name,
     # for inspecting a dataset needs no TensorFlow, whose import takes seconds.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if spec.kind != "inspect_dataset":
-        from worker.engine import threads
-
-        threads.settle(spec)
     kinds = {
         "inspect_model": _inspect_model,
         "inspect_dataset": _inspect_dataset,
         "prune": _prune,
         "choose": _choose,
     }
-    return kinds[spec.kind](spec, reporter)
+    with _scratch_in(spec.work_dir):
+        if spec.kind != "inspect_dataset":
+            from worker.engine import threads
+
+            threads.settle(spec)
+        return kinds[spec.kind](spec, reporter)
+
+
+@contextmanager
+def _scratch_in(folder: Path) -> Iterator[None]:
+    """Temporary files belong to the job: where they are walled in, counted and have room."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _inspect_model(spec: EngineSpec, reporter: Reporter) -> DoneEvent:

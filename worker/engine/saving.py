@@ -12,8 +12,7 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,8 @@ def save(model: keras.Model, path: Path, *, with_optimizer: bool = True) -> None
         if optimizer is not None and not with_optimizer:
             model.optimizer = None
         config, metadata = saving_lib._serialize_model_as_json(model)
-        with _scratch(path) as folder, zipfile.ZipFile(path, "w") as archive:
+        with _scratch() as name, zipfile.ZipFile(path, "w") as archive:
+            folder = Path(name)
             archive.writestr(
                 _entry("metadata.json"), json.dumps(json.loads(metadata) | {"date_saved": _SAVED})
             )
@@ -58,7 +58,8 @@ def load(path: Path, *, over: keras.Model | None = None, compiled: bool = True) 
     over: a model whose weights' memory the loaded one takes where keys and shapes are the same;
         both hold the file's values then, and to assign to one is to assign to both.
     """
-    with zipfile.ZipFile(path) as archive, _scratch(path) as folder:
+    with zipfile.ZipFile(path) as archive, _scratch() as name:
+        folder = Path(name)
         config = archive.read("config.json")
         # A recurrent layer that keeps its state allocates it at once.
         stateful = b'"stateful": true' in config
@@ -97,23 +98,12 @@ class _Store(saving_lib.H5IOStore):
 
 def _save_state(model: keras.Model, folder: Path) -> None:
     weights = _Store(folder / _WEIGHTS, mode="w")
-    assets = saving_lib.DiskIOStore(_ASSETS, mode="w")
+    assets = saving_lib.DiskIOStore(str(folder / _ASSETS), mode="w")
     try:
         saving_lib._save_state(model, weights, assets, "", set())
-        _copy_files(Path(assets.working_dir), folder / _ASSETS)
     finally:
         weights.close()
         assets.close()
-
-
-def _copy_files(source: Path, target: Path) -> None:
-    """Contents alone: the sandbox lets nobody change modes and times, as `copytree` would."""
-    target.mkdir()
-    for path in source.iterdir():
-        if path.is_dir():
-            _copy_files(path, target / path.name)
-        else:
-            shutil.copyfile(path, target / path.name)
 
 
 def _load_state(model: keras.Model, folder: Path) -> None:
@@ -139,11 +129,9 @@ def _load_state(model: keras.Model, folder: Path) -> None:
         saving_lib._raise_loading_failure(messages)
 
 
-@contextmanager
-def _scratch(path: Path) -> Iterator[Path]:
-    """A folder beside the file: what is large belongs where the file itself has room."""
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        yield Path(folder)
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Never beside the file: that may lie in a finished level, which others are reading."""
+    return tempfile.TemporaryDirectory(prefix="model-")
 
 
 def _counted(config: str) -> str:
