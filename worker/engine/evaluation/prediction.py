@@ -20,10 +20,11 @@ _COMPILED: OrderedDict[tuple[Any, ...], tuple[Any, Callable[..., Any]]] = Ordere
 _KEPT = 4
 # From here on a model is large, and the only one kept.
 _LARGE_PARAMETERS = 1 << 24
-# What the activations of a call may take: of the usual one, and of one that is larger because a
-# small net's is over before Python has made the next.
+# What the activations of a call may take: of the usual one, and of a small net's, whose call would
+# be over before Python has made the next.
 _FEW, _FEW_BYTES = 256, 512 << 20
 _MANY, _MANY_BYTES = 4096, 32 << 20
+_SMALL_PARAMETERS = 1 << 20
 
 
 def predict(
@@ -53,9 +54,11 @@ def predict(
 
 
 def rows_per_call(model: keras.Model) -> int:
-    """Examples of one call, by what their activations take: up to 4,096, or few of a large net."""
-    many = examples_within(model, _MANY_BYTES, _MANY)
-    return max(many, examples_within(model, _FEW_BYTES, _FEW))
+    """Examples of one call, by what their activations take: 256, or up to 4,096 of a small net."""
+    few = examples_within(model, _FEW_BYTES, _FEW)
+    if parameters(model) > _SMALL_PARAMETERS:
+        return few
+    return max(few, examples_within(model, _MANY_BYTES, _MANY))
 
 
 def _compiled(model: keras.Model, scale: Scale | None) -> Callable[..., Any]:
