@@ -146,7 +146,12 @@ def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check
 
 def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     """What the control experiments say: honest words, whichever way they went."""
-    verdict, say = report.verdict, language.gettext
+    verdict, say, margin = report.verdict, language.gettext, ""
+    if verdict.ticket_margin is not None:
+        margin = say(
+            "Against the best control: %(change)s.",
+            change=change_in_words(verdict.ticket_margin, measure, language),
+        )
     if verdict.shipped == "fresh_small":
         yield Check(
             say("A freshly initialised small network did as well"),
@@ -164,15 +169,10 @@ def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Ch
         )
     elif verdict.shipped == "fine_tuned":
         yield Check(
-            say("Going on from the trained weights did better than rewinding them"),
-            say("So that is the network you get; it is no lottery ticket in the strict sense."),
-            tone="caution",
-        )
-    margin = ""
-    if verdict.ticket_margin is not None:
-        margin = say(
-            "Against the best control: %(change)s.",
-            change=change_in_words(verdict.ticket_margin, measure, language),
+            say("It goes on from the trained weights"),
+            say("They were not reset, so it is no lottery ticket in the strict sense.")
+            + f" {margin}",
+            tone="note",
         )
     if verdict.winning_ticket is True:
         yield Check(

@@ -80,7 +80,8 @@ class Verdict(Wire):
         nothing_within     nothing smaller stayed within the limit: the dense model comes back
         nothing_to_remove  no prunable unit: the upload comes back unchanged
         at_chance          the dense model never learned: labels or scaling are suspect
-    shipped: which network `model.keras` is. winning_ticket: None where no control was run.
+    shipped: which network `model.keras` is. winning_ticket: None where no control was run or
+        the weights were not rewound.
     """
 
     outcome: Literal["smaller", "over_limit", "nothing_within", "nothing_to_remove", "at_chance"]

@@ -238,3 +238,13 @@ def test_a_ticket_within_the_noise_is_not_called_a_loser() -> None:
     html = render(reports.report(verdict=verdict))
     assert "It is not shown to be a winning ticket" in html
     assert "did about as well or better" not in html
+
+
+def test_weights_that_were_never_reset_neither_win_nor_lose_as_a_ticket() -> None:
+    margin = Interval(value=0.009, low=0.004, high=0.0256)
+    verdict = Verdict(outcome="smaller", sentence="", shipped="fine_tuned", ticket_margin=margin)
+    html = render(reports.report(verdict=verdict))
+    assert "no lottery ticket in the strict sense" in html
+    assert "Against the best control" in html
+    assert "a winning ticket" not in html
+    assert "better than rewinding" not in html

@@ -119,7 +119,8 @@ def _at_chance(bench: Bench, result: Result) -> bool:
 def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None, Interval | None]:
     """A winning ticket beat every control of its level beyond the noise, and was itself shipped.
 
-    Fresh weights are none, and have no margin: they are what a ticket is held against.
+    Fresh weights are none, and have no margin: they are what a ticket is held against. Weights that
+    were never reset cannot win or lose as one, but are told against the controls.
     """
     margins = [
         r.difference
@@ -137,7 +138,9 @@ def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None,
 
     least = min(margins, key=surely_gained)
     beaten = surely_gained(least) > 0
-    return beaten and result.shipped in ("pruned", "fine_tuned"), least
+    if result.shipped == "fine_tuned":
+        return None, least
+    return beaten and result.shipped == "pruned", least
 
 
 def _data(bench: Bench) -> Data:
