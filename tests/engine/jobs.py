@@ -26,6 +26,16 @@ QUICK: dict[str, Any] = {
     "controls": [],
 }
 
+ALL_ROUNDS: dict[str, Any] = {"objective": {}}
+WEIGHTS: dict[str, Any] = {
+    "objective": {},
+    "granularity": "weight",
+    "scope": "layer",
+    "minimum_kept": 0.0,
+    "rewind": {"to": "initial"},
+    "training": {"schedule": "from model", "early_stopping": False, "epochs": 2},
+}
+
 
 @dataclass
 class Done:

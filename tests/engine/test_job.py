@@ -13,19 +13,9 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent, ProgressEvent
 from tests.acceptance.checker import check
 from tests.engine import jobs
+from tests.engine.jobs import ALL_ROUNDS, WEIGHTS
 from worker.engine.compaction import ticket
 from worker.engine.masks import variable_keys
-from worker.engine.training import State
-
-ALL_ROUNDS: dict[str, Any] = {"objective": {}}
-WEIGHTS: dict[str, Any] = {
-    "objective": {},
-    "granularity": "weight",
-    "scope": "layer",
-    "minimum_kept": 0.0,
-    "rewind": {"to": "initial"},
-    "training": {"schedule": "from model", "early_stopping": False, "epochs": 2},
-}
 
 
 def test_a_unit_job_hands_over_files_that_an_outsider_can_check(tmp_path: Path) -> None:
@@ -134,80 +124,6 @@ def test_nothing_within_the_limit_hands_back_the_dense_model(tmp_path: Path) -> 
     assert done.report.chosen_level == 0
 
 
-def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -> None:
-    model = jobs.net()
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
-    decisions = {d.field: d.chosen for d in done.report.method.decisions}
-    assert decisions["start"] == "trained"
-    assert decisions["validation"] == "every second test example"
-    assert done.report.levels[0].epochs_trained == 0
-    dense = keras.saving.load_model(tmp_path / "levels" / "0" / "model.keras")
-    for ours, theirs in zip(dense.get_weights(), model.get_weights(), strict=True):
-        assert (ours == theirs).all()
-
-
-@pytest.mark.parametrize("start", ["trained", "auto"])
-def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
-    tmp_path: Path, start: str
-) -> None:
-    initial, model = jobs.net(3), jobs.net(3)
-    initial.save(tmp_path / "initial.keras")
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    recipe = jobs.merged(WEIGHTS, {"start": start})
-    done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
-    assert done.report.levels[0].epochs_trained == 0
-    _, rewound = ticket.load(done.out / "ticket.npz")
-    for key, variable in variable_keys(initial).items():
-        if key in rewound:
-            assert (rewound[key] == np.asarray(variable)).all()
-
-
-def test_known_initial_weights_of_a_plain_net_are_tried(tmp_path: Path) -> None:
-    initial, model = jobs.net(3), jobs.net(3)
-    initial.save(tmp_path / "initial.keras")
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    recipe = {"objective": {}, "schedule": {"kind": "iterative", "rounds": 1}}
-    done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
-    (why,) = [d.why for d in done.report.method.decisions if d.field == "rewind.to"]
-    assert "rewound to the initial weights" in why
-    assert "fine-tuned" in why
-
-
-@pytest.mark.parametrize("to", ["initial", "epoch"])
-def test_an_upload_found_trained_is_not_rewound_to_weights_that_nobody_knows(
-    tmp_path: Path, to: str
-) -> None:
-    model = jobs.net()
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    with pytest.raises(PruneryError, match="no such weights to go back to") as caught:
-        jobs.prune(tmp_path, {"objective": {}, "rewind": {"to": to}}, model=model)
-    assert [error.pointer for error in caught.value.errors] == ["/rewind/to"]
-    assert not list((tmp_path / "levels").glob("0"))
-
-
-def test_a_rewind_point_beyond_the_end_of_training_is_its_end(tmp_path: Path) -> None:
-    recipe: dict[str, Any] = {
-        "objective": {},
-        "rewind": {"to": "epoch", "at": 60},
-        "schedule": {"rounds": 1},
-        "training": {"epochs": 60, "retrain_epochs": 1, "schedule": "from model"},
-    }
-    done = jobs.prune(tmp_path, recipe)
-    assert done.report.levels[0].epochs_trained is not None
-    assert done.report.levels[0].epochs_trained < 60
-    assert any("did not reach the rewind point" in one for one in done.report.warnings)
-    point, trained = (
-        State.load(tmp_path / "levels" / "0" / f"{name}.npz") for name in ("snapshot", "trained")
-    )
-    for key, value in trained.weights.items():
-        assert (point.weights[key] == value).all()
-
-
 @pytest.mark.parametrize(
     ("granularity", "more"),
     [("block", {"block_shape": [2, 3]}), ("n:m", {"n_m": [2, 4]})],
@@ -297,40 +213,3 @@ def test_a_sensitivity_scan_spares_what_the_metric_needs(tmp_path: Path, granula
     losses = done.report.extra["sensitivity"]["1"]
     assert all(set(depths) == {"0.25", "0.5", "0.75"} for depths in losses.values())
     assert done.report.compact.live_parameters < done.report.dense.live_parameters
-
-
-@pytest.mark.parametrize(
-    ("rewind", "said"),
-    [
-        ({"to": "step", "at": 7}, "early step"),
-        ({"to": "epoch", "at": 2}, "early epoch"),
-        ({"to": "learning_rate"}, "learning rate rewound"),
-        ({"to": "none"}, "fine-tuned"),
-    ],
-)
-@pytest.mark.parametrize("granularity", ["unit", "weight"])
-def test_every_rewind_point_is_where_a_level_starts(
-    tmp_path: Path, rewind: dict[str, Any], said: str, granularity: str
-) -> None:
-    recipe: dict[str, Any] = {
-        "objective": {},
-        "granularity": granularity,
-        "rewind": rewind,
-        "schedule": {"rounds": 1},
-        "training": {"schedule": "from model", "early_stopping": False},
-    }
-    done = jobs.prune(tmp_path, recipe)
-    level = done.report.levels[1]
-    assert level.arm is not None
-    assert said in level.arm
-    _, rewound = ticket.load(done.out / "ticket.npz")
-    folder = tmp_path / "levels" / "0"
-    file = "snapshot.npz" if "at" in rewind else "trained.npz"
-    start = State.load(folder / file)
-    mask, _ = ticket.load(done.out / "ticket.npz")
-    for key, value in rewound.items():
-        assert (value[mask[key]] == start.weights[key][mask[key]]).all()
-    if "at" in rewind:
-        steps = 15  # 240 examples in batches of 16; nothing is held out, since nothing is chosen
-        assert start.step == rewind["at"] * (1 if rewind["to"] == "step" else steps)
-        assert start.optimizer, "slots are part of the state that a rewind brings back"
