@@ -28,6 +28,11 @@ from worker.engine.lottery.trials import Trial
 from worker.engine.memory import release
 from worker.engine.training import Interrupted
 
+_NAMES = {
+    "fresh_small": "A freshly initialised small network",
+    "fresh_same_scale": "The same network from fresh weights",
+    "random_units": "A network of units chosen at random",
+}
 PROOF_EXAMPLES = 64
 # Far above what rounding does, in float64 end to end and in float32 within one operation.
 REFUTED_BY = 1e-6
@@ -114,8 +119,8 @@ def _compete(
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(
             "control_won",
-            f"{better.result.control} did better than the pruned network on validation: "
-            "it is what you get, at the same size.",
+            f"{_NAMES.get(better.result.control, better.result.control)} did better than the pruned "
+            "network on validation: it is what you get, at the same size.",
         )
 
 
