@@ -28,9 +28,9 @@ from worker.engine.lottery.trials import Trial
 from worker.engine.memory import release
 from worker.engine.training import Interrupted
 
+# Controls that may be shipped, as a person reads them.
 _NAMES = {
     "fresh_small": "A freshly initialised small network",
-    "fresh_same_scale": "The same network from fresh weights",
     "random_units": "A network of units chosen at random",
 }
 PROOF_EXAMPLES = 64
@@ -119,8 +119,8 @@ def _compete(
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(
             "control_won",
-            f"{_NAMES.get(better.result.control, better.result.control)} did better than the pruned "
-            "network on validation: it is what you get, at the same size.",
+            f"{_NAMES[better.result.control]} did better than the pruned network on validation: "
+            "it is what you get, at the same size.",
         )
 
 
