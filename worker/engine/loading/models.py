@@ -23,7 +23,7 @@ from prunery.screening import models as screening
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
 from prunery.specs.models import CompileInfo
-from worker.engine.loading import compiling, hdf5, weights
+from worker.engine.loading import compiling, fusion, hdf5, weights
 from worker.engine.loading.build import build
 
 MAX_ASSET_BYTES = 64_000_000
@@ -166,6 +166,7 @@ def _built(
     loaded = Loaded(
         build(described.model, limits), form, digest, keras_version=described.keras_version
     )
+    fusion.settle(loaded.model)
     loaded.notes.extend(legacy.notes(described.model, described.keras_version))
     document = described.compile
     if document and not initial and compiling.compile_model(loaded.model, document, loaded.notes):
