@@ -7,7 +7,7 @@ what is missing, fuzzy, untranslated or no longer used; the exit code is 1 where
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from prunery.reports.language import FORMATS, LANGUAGES, SOURCE
+from prunery.reports.phrases import FOLDER as PHRASES
 from prunery.specs.errors import CODES
+from scripts.phrases import phrases
 
 ROOT = Path(__file__).parent.parent
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
@@ -31,35 +33,50 @@ KEYWORDS = {
 
 
 class Domain(NamedTuple):
-    """A folder of code whose words live in its own `locales`."""
+    """A catalog per language, and what fills it with every message."""
 
-    folder: Path
-    with_problems: bool
+    name: str
+    locales: Path
+    collect: Callable[[Catalog], None]
 
-    @property
-    def locales(self) -> Path:
-        return self.folder / "locales"
+
+def _marked(folder: Path, catalog: Catalog) -> None:
+    """The messages of a folder's code and templates, in a stable order and without line numbers."""
+    found = extract_from_dir(
+        folder, METHODS, OPTIONS, keywords=KEYWORDS, comment_tags=("Translators:",)
+    )
+    for filename, _, message, comments, context in sorted(found, key=lambda item: item[:2]):
+        place = (f"{folder.relative_to(ROOT)}/{filename}", None)
+        catalog.add(message, None, [place], auto_comments=comments, context=context)
+
+
+def _reports(catalog: Catalog) -> None:
+    _marked(ROOT / "prunery" / "reports", catalog)
+
+
+def _pages(catalog: Catalog) -> None:
+    _marked(ROOT / "app" / "web", catalog)
+    for kind in CODES.values():
+        for text in (kind.title, kind.hint):
+            catalog.add(text, None, [("prunery/specs/errors.py", None)])
+
+
+def _phrases(catalog: Catalog) -> None:
+    for name, text in phrases():
+        catalog.add(text, None, [(name, None)])
 
 
 DOMAINS = (
-    Domain(ROOT / "prunery" / "reports", with_problems=False),
-    Domain(ROOT / "app" / "web", with_problems=True),
+    Domain("reports", ROOT / "prunery" / "reports" / "locales", _reports),
+    Domain("web", ROOT / "app" / "web" / "locales", _pages),
+    Domain("phrases", PHRASES, _phrases),
 )
 
 
 def template(domain: Domain) -> Catalog:
-    """Every message of the domain, in a stable order and without line numbers."""
+    """Every message of the domain."""
     catalog = Catalog(project="Prunery", charset="utf-8")
-    found = extract_from_dir(
-        domain.folder, METHODS, OPTIONS, keywords=KEYWORDS, comment_tags=("Translators:",)
-    )
-    for filename, _, message, comments, context in sorted(found, key=lambda item: item[:2]):
-        place = (f"{domain.folder.relative_to(ROOT)}/{filename}", None)
-        catalog.add(message, None, [place], auto_comments=comments, context=context)
-    if domain.with_problems:
-        for kind in CODES.values():
-            for text in (kind.title, kind.hint):
-                catalog.add(text, None, [("prunery/specs/errors.py", None)])
+    domain.collect(catalog)
     return catalog
 
 

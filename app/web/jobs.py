@@ -62,10 +62,12 @@ def show_job(
     if job.status == Status.SUCCEEDED and not deleted:
         return _result(request, ctx, visitor, job, level)
     context: dict[str, Any] = {"job": job, "last_seq": last_seq, "refresh": refresh}
+    words = language.of(request)
     if job.is_terminal:
-        return page.answer(request, "ended.html", {**context, "deleted": deleted})
-    measure = progress.measure(_labels(ctx, visitor, job), language.of(request))
-    context["progress"] = progress.tell(job, levels, measure, language.of(request))
+        stage = progress.stage_in_words(job.error.stage if job.error else None, words)
+        return page.answer(request, "ended.html", {**context, "deleted": deleted, "stage": stage})
+    measure = progress.measure(_labels(ctx, visitor, job), words)
+    context["progress"] = progress.tell(job, levels, measure, words)
     context["can_finish"] = job.status == Status.RUNNING and bool(levels)
     response = page.answer(request, "parts/live.html" if fragment else "running.html", context)
     if refresh and not fragment:

@@ -1,4 +1,4 @@
-"""Errors as a person reads them: titles in their language, details as the server wrote them."""
+"""Errors as a person reads them: all in their language."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.web import page
 from app.web.answers import Answers, field_of
 from app.web.labels import how_to_write, labels
 from prunery.reports.language import Language
+from prunery.reports.phrases import plain
 from prunery.specs.errors import Problem, PruneryError
 
 
@@ -36,10 +37,10 @@ def error_page(request: Request, problem: Problem) -> Response:
 
 def findings(error: PruneryError, language: Language, field: str | None = None) -> list[Finding]:
     """Every finding of an error with the field it is about; `field` where the error names none."""
-    hint = language.gettext(error.hint)
     if not error.errors:
-        return [Finding(field or "preset", error.detail, hint)]
-    return [Finding(field or field_of(one), one.message) for one in error.errors]
+        detail, hint = plain(error.detail, language), plain(error.hint, language)
+        return [Finding(field or "preset", detail, hint)]
+    return [Finding(field or field_of(one), plain(one.message, language)) for one in error.errors]
 
 
 def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list[Finding]:

@@ -106,14 +106,23 @@ def _time_left(job: JobView, language: Language) -> str:
     return language.gettext("About %(time)s left", time=left)
 
 
-def _steps(job: JobView, current: str | None, language: Language) -> tuple[Step, ...]:
-    names = {
+def _names(language: Language) -> dict[str, str]:
+    return {
         "checking": language.gettext("Check the files"),
         "learning": language.gettext("Learn from the examples"),
         "removing": language.gettext("Remove a little and train again"),
         "testing": language.gettext("Test what that changed"),
         "packing": language.gettext("Pack the smaller model"),
     }
+
+
+def stage_in_words(stage: str | None, language: Language) -> str:
+    """The step that a stage is part of; a stage that no step knows keeps its name."""
+    return _names(language).get(_step_of(stage) or "", stage or "")
+
+
+def _steps(job: JobView, current: str | None, language: Language) -> tuple[Step, ...]:
+    names = _names(language)
     order = list(names)
     at = order.index(current) if current else (0 if job.status == Status.RUNNING else -1)
     states: list[Literal["done", "now", "later"]] = [

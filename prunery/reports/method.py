@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure
 from prunery.reports.numbers import Numbers
+from prunery.reports.phrases import plain
 from prunery.specs.recipe import Recipe
 from prunery.specs.report import Latency, Report
 
@@ -62,12 +63,12 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield say("Took"), numbers.duration(report.seconds)
     yield say("Task"), task.kind.replace("_", " ")
     if task.metric:
-        why = f": {task.why_metric}" if task.why_metric else ""
+        why = f": {plain(task.why_metric, language)}" if task.why_metric else ""
         yield say("Measured by"), f"{task.metric}{why}"
     if task.loss:
         yield say("Loss"), task.loss
     if report.comparison.method:
-        yield say("Statistics"), report.comparison.method
+        yield say("Statistics"), plain(report.comparison.method, language)
     if report.comparison.mcnemar_p is not None:
         yield say("McNemar’s p"), numbers.significant(report.comparison.mcnemar_p)
     splits = {
@@ -85,8 +86,8 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     )
     yield from _optional(
         (say("Input scale"), data.scale),
-        (say("Resizing"), data.resize),
-        (say("Labels"), data.labels),
+        (say("Resizing"), plain(data.resize, language)),
+        (say("Labels"), plain(data.labels, language)),
         (say("Training loop"), method.training_loop),
         (say("Sandbox"), method.sandbox),
     )

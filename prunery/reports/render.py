@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from prunery.reports import (
     ladder,
     measures,
     method,
+    phrases,
     removal,
     trust,
 )
@@ -107,6 +108,7 @@ def make_environment(language: Language, *folders: Path) -> Environment:
     )
     environment.globals["language"] = language
     numbers = Numbers(language)
+    environment.filters["told"] = partial(phrases.tell, language=language)
     for name in NUMBER_FILTERS:
         environment.filters[name] = getattr(numbers, name)
     return environment

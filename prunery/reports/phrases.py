@@ -1,0 +1,127 @@
+"""What the service says in English, told in the reader's language.
+
+The engine writes plain English sentences, and JSON keeps them. Their catalog holds templates
+(`scripts.phrases` collects them from the code); a sentence is recognised by its template, and the
+values in it are told in turn, since a sentence may quote another.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from babel.messages.pofile import read_po
+from markupsafe import Markup, escape
+
+from prunery.reports.language import LOCALES, SOURCE, Language
+
+FOLDER = LOCALES / "phrases"
+_VALUE = re.compile(r"%\((\w+)\)s")
+_LETTER = re.compile(r"[^\W\d_]")
+_BETWEEN = re.compile(r"(?<=[.!?]) (?=\S)")
+_EDGES = re.compile(r"(\s*)(.*?)([\s:,;]*)", re.DOTALL)
+FEW_LETTERS = 5
+"""A template of so few fits nearly everything: one of its values must be a phrase itself."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One template and its translation, both with `%(name)s` for the values."""
+
+    template: str
+    translation: str
+
+    @property
+    def letters(self) -> int:
+        """How much of it is fixed."""
+        return len(_LETTER.findall(_VALUE.sub("", self.template)))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        parts = _VALUE.split(self.template.replace("%%", "%"))
+        fixed, names = parts[::2], parts[1::2]
+        made = re.escape(fixed[0])
+        for name, words in zip(names, fixed[1:], strict=True):
+            made += f"(?P<{name}>.*?){re.escape(words)}"
+        return re.compile(made, re.DOTALL)
+
+
+def tell(text: str | None, language: Language) -> Markup:
+    """`text` for a page; what has no translation stays and is marked as English."""
+    if not text or language.code == SOURCE:
+        return escape(text or "")
+    return Markup(" ").join(
+        escape(said) if said is not None else Markup('<span lang="en">{}</span>').format(part)
+        for part, said in _parts(text, language)
+    )
+
+
+def plain(text: str | None, language: Language) -> str:
+    """`text` for where no markup can be: attributes, sentences that quote it."""
+    if not text or language.code == SOURCE:
+        return text or ""
+    return " ".join(part if said is None else said for part, said in _parts(text, language))
+
+
+def _parts(text: str, language: Language) -> list[tuple[str, str | None]]:
+    """The text in runs of sentences that are one phrase, each with what it is told as."""
+    words = language.gettext(text)
+    if words != text:
+        return [(text, words)]
+    sentences, made = _BETWEEN.split(text), []
+    while sentences:
+        for count in range(1, len(sentences) + 1):
+            part = " ".join(sentences[:count])
+            if (said := _phrase(part, language.code)) is not None:
+                break
+        else:
+            count, part = 1, sentences[0]
+        made.append((part, said))
+        sentences = sentences[count:]
+    return made
+
+
+@cache
+def _phrase(text: str, code: str) -> str | None:
+    """`text` by the most telling template that fits; else by the two sides of its colon."""
+    for phrase in phrases(code):
+        found = phrase.pattern.fullmatch(text)
+        if found is None:
+            continue
+        values = {name: _value(value, code) for name, value in found.groupdict().items()}
+        if phrase.letters >= FEW_LETTERS or values != found.groupdict():
+            return phrase.translation % values
+    head, colon, rest = text.partition(": ")
+    told = f"{_value(head, code)}: {_value(rest, code)}" if colon else text
+    return told if told != text else None
+
+
+def _value(text: str, code: str) -> str:
+    """A value: a phrase itself, perhaps begun small or without its stop, or as it is."""
+    found = _EDGES.fullmatch(text)
+    if found is None or not found[2]:
+        return text
+    before, inner, after = found.groups()
+    for said, end in ((inner, ""), (inner.removesuffix("."), "." if inner.endswith(".") else "")):
+        told = _phrase(said, code) or _begun_small(said, code)
+        if told is not None:
+            return f"{before}{told}{end}{after}"
+    return text
+
+
+def _begun_small(text: str, code: str) -> str | None:
+    told = _phrase(text[0].upper() + text[1:], code) if text[:1].islower() else None
+    return told and told[0].lower() + told[1:]
+
+
+@cache
+def phrases(code: str) -> tuple[Phrase, ...]:
+    """Every phrase of a language, those with the most fixed words first."""
+    path = FOLDER / f"{code}.po"
+    if not path.exists():
+        return ()
+    with path.open("rb") as source:
+        catalog = read_po(source, locale=code)
+    found = [Phrase(str(one.id), str(one.string)) for one in catalog if one.id and one.string]
+    return tuple(sorted(found, key=lambda phrase: -phrase.letters))
