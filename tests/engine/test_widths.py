@@ -42,6 +42,13 @@ def test_kept_counts_are_multiples_where_the_group_is_large_enough() -> None:
     assert counts(SCORES, KEPT, 0.5, "uniform", bounds) == {"a": 8, "b": 4}
 
 
+def test_the_multiple_before_is_kept_where_the_next_is_more_than_there_is() -> None:
+    bounds = Bounds({"a": 10, "b": 4}, round_to=8)
+    assert counts(SCORES, KEPT, 0.1, "uniform", bounds) == {"a": 8, "b": 4}
+    bounds = Bounds({"a": 10, "b": 4}, round_to=8, minimum=0.9)
+    assert counts(SCORES, KEPT, 0.1, "uniform", bounds) == {"a": 10, "b": 4}
+
+
 def test_a_protected_group_keeps_everything_under_every_plan() -> None:
     bounds = Bounds({"a": 10, "b": 4}, round_to=3, fractions={"b": 0.0})
     for plan in ("uniform", "global", "half_way"):

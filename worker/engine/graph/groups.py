@@ -40,12 +40,15 @@ class Slice:
 class Group:
     """`units` independent choices; whatever is chosen, at least `minimum` of them must stay.
 
+    layers: all that hold weights of the units.
+    own: those of them that make the units or act on each; the others only read them.
     needs_zero: leaving units out is exact only because their values are 0 in the masked model.
     roots: the class of ids behind each unit.
     """
 
     name: str
     layers: tuple[str, ...]
+    own: tuple[str, ...]
     units: int
     slices: tuple[Slice, ...]
     roots: np.ndarray
@@ -146,6 +149,7 @@ def _named(found: list[_Draft], record: Record, owners: Mapping[str, str]) -> di
         result[name] = Group(
             name=name,
             layers=layers,
+            own=tuple(dict.fromkeys(owners[s.key] for s in draft.slices if s.role != "in")),
             units=len(draft.roots),
             slices=tuple(draft.slices),
             roots=draft.roots,

@@ -101,17 +101,18 @@ def _limits(
 def bounds(bench: Bench) -> Bounds:
     """The recipe's minimum, multiple, fractions and protected layers, by group.
 
+    A layer answers for the units that it makes or acts on one by one, not for those it only reads.
     A group's own name (`attention:heads`) says more than the layer's that it is a part of.
     """
     recipe = bench.recipe
     fractions: dict[str, float] = {}
     for name, group in bench.graph.groups.items():
-        own = [recipe.layer_fractions[p] for p in group.layers if p in recipe.layer_fractions]
+        own = [recipe.layer_fractions[p] for p in group.own if p in recipe.layer_fractions]
         if own:
             fractions[name] = min(own)
         if name in recipe.layer_fractions:
             fractions[name] = recipe.layer_fractions[name]
-        covered = (*group.layers, name)
+        covered = (*group.own, name)
         if any(_covers(path, layer) for path in recipe.protect for layer in covered):
             fractions[name] = 0.0
     units = {name: group.units for name, group in bench.graph.groups.items()}

@@ -65,10 +65,12 @@ def _select(
     bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
 ) -> Selection:
     recipe = bench.recipe
+    shares = fractions(bench, level)
     if recipe.criterion.name == "threshold":
         assert recipe.criterion.threshold is not None
-        return selection.below_threshold(trained, masks, recipe.criterion.threshold)
-    shares = fractions(bench, level)
+        free = {key: mask for key, mask in masks.items() if shares[key] > 0}
+        found = selection.below_threshold(trained, free, recipe.criterion.threshold)
+        return Selection({**masks, **found.masks}, found.spared)
     if recipe.scope == "sensitivity":
         shares = _by_sensitivity(bench, level, masks, trained, initial, shares)
     shares = _trimmed(bench, masks, shares)

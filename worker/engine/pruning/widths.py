@@ -24,7 +24,7 @@ class Bounds:
     """What a width plan may not cross.
 
     minimum: share of a group's original units that always stays (and at least one unit).
-    round_to: kept counts are multiples of it where the group is large enough.
+    round_to: where units go, what stays is a multiple of it; smaller groups stay whole.
     fractions: a fraction of its own for some groups; 0 protects the group.
     least: units that some groups need to stay what they are.
     """
@@ -41,11 +41,16 @@ class Bounds:
         return max(1, self.least.get(group, 1), share)
 
     def settle(self, group: str, wanted: int, alive: int) -> int:
-        """A count that respects the bounds: rounded up to a multiple, never above what is alive."""
-        if self.fractions.get(group) == 0:
+        """A count that respects the bounds: the next multiple, and where that is more than what is
+        alive, the one before; never more than what is alive."""
+        wanted = max(wanted, self.floor(group))
+        if self.fractions.get(group) == 0 or wanted >= alive:
             return alive
-        rounded = math.ceil(max(wanted, self.floor(group)) / self.round_to) * self.round_to
-        return min(rounded, alive)
+        above = math.ceil(wanted / self.round_to) * self.round_to
+        below = above - self.round_to
+        if above <= alive:
+            return above
+        return below if below >= self.floor(group) else alive
 
 
 def counts(
