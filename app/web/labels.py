@@ -10,6 +10,8 @@ def labels(language: Language) -> dict[str, str]:
     """Every field's words by its name."""
     say = language.gettext
     return {
+        "model": say("Your model"),
+        "dataset": say("Your examples"),
         "name": say("Name of the job"),
         "label_column": say("Column with the answers"),
         "initial": say("The model before it was trained"),

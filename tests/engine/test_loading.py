@@ -208,6 +208,15 @@ def test_a_loss_of_ones_own_leaves_the_model_uncompiled(tmp_path: Path) -> None:
     assert any("my_loss" in note and "training.loss" in note for note in loaded.notes)
 
 
+def test_metrics_given_as_loss_weights_are_left_out(tmp_path: Path) -> None:
+    model = _mlp()
+    model.compile("adam", "categorical_crossentropy", ["accuracy"])
+    model.save(tmp_path / "net.keras")
+    loaded = load(tmp_path / "net.keras")
+    assert any("loss_weights that are no numbers" in note for note in loaded.notes)
+    loaded.model.fit(np.zeros((2, 4)), np.eye(3)[:2], verbose=0)
+
+
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     def change(document: dict[str, Any]) -> None:
         document["config"]["layers"][2]["config"]["units"] = 6

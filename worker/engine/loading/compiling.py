@@ -25,13 +25,25 @@ def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]
             raise
         notes.append(f"The model comes uncompiled: {error.detail} Set training.loss.")
         return False
+    document = copy.deepcopy(document)
+    if not _are_numbers(document.get("loss_weights")):
+        # Keras 2 took metrics as the third argument of compile; Keras 3 fails at the first step.
+        document["loss_weights"] = None
+        notes.append(
+            "The model was compiled with loss_weights that are no numbers, as where metrics were "
+            "meant: they were left out."
+        )
     try:
-        model.compile_from_config(copy.deepcopy(document))
+        model.compile_from_config(document)
     except Exception as error:  # whatever a wrong loss, metric or optimizer raises
         notes.append(f"The model comes uncompiled: {brief(error)}")
         model.compiled = False
         return False
     return True
+
+
+def _are_numbers(weights: Any) -> bool:
+    return all(one is None or isinstance(one, int | float) for one in keras.tree.flatten(weights))
 
 
 # Of the rate that a schedule begins with; below this, nothing is trained any more.
