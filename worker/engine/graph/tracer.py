@@ -52,18 +52,6 @@ class Tracer:
             if axis is None or number == axis % flow.rank:
                 self.ids.freeze(value.ids, reason)
 
-    def biased_before(self, layer: Any, ids: np.ndarray, last: int | None) -> None:
-        """Note a bias along axis 1 of three or more, `last` being the size of the last one.
-
-        Keras tells the two apart by their sizes, and adds the bias along the last where they are
-        equal. So it must not come to that, nor may what is so already change.
-        """
-        if len(ids) == last:
-            text = f"{self.path(layer)} has as many channels as its last axis has places, "
-            self.ids.freeze(ids, self.why(layer, text + "along which Keras then adds its bias."))
-        elif last is not None and len(ids) > last:
-            self.record.least.append((ids, last + 1))
-
     def along(self, flow: Flow, axis: int, size: int) -> Axis:
         """The ids along an axis; one that cannot shrink is made of fixed ids."""
         known = flow.at(axis)

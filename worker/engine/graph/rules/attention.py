@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from worker.engine.graph import biases
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
 from worker.engine.graph.record import Cut
 from worker.engine.graph.tracer import Tracer
@@ -31,6 +32,9 @@ def multi_head(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     if out.bias is not None:
         for axis, ids in enumerate(made):
             tracer.follows(layer, out.bias, axis, ids)
+        first = call.outputs[0].rank - len(made)
+        along = {first + axis: ids for axis, ids in enumerate(made)}
+        biases.guard(tracer, layer, call.outputs[0], {}, along)
     _scale_query(tracer, layer, keys)
     _freeze_masked_heads(tracer, layer, call, heads)
     width = query.at(-1)
@@ -149,6 +153,8 @@ def _project(
     if dense.bias is not None:
         tracer.follows(layer, dense.bias, 0, heads)
         tracer.follows(layer, dense.bias, 1, dims)
+        projected = Flow((*x.shape[:-1], len(heads), len(dims)))
+        biases.guard(tracer, layer, projected, {}, {x.rank - 1: heads, x.rank: dims})
 
 
 def _scale_query(tracer: Tracer, layer: Any, dims: np.ndarray) -> None:

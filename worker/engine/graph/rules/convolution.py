@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from worker.engine.graph import biases
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
 from worker.engine.graph.rules import activation
 from worker.engine.graph.rules.dense import count
@@ -95,7 +96,7 @@ def _finish(
     if layer.use_bias:
         tracer.follows(layer, layer.bias, 0, out)
         if axis == 1 and x.rank > 2:
-            tracer.biased_before(layer, out, call.outputs[0].shape[-1])
+            biases.guard(tracer, layer, call.outputs[0], {}, {1: out})
     for other in x.without(axis):
         tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} slides along it."), other)
     axes = {axis: Axis.of(out, True)} if grows else {}

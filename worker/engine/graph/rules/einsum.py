@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from worker.engine.graph import biases
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
+from worker.engine.graph.ids import FIXED
 from worker.engine.graph.record import Cut
 from worker.engine.graph.rules import activation
 from worker.engine.graph.tracer import Tracer
@@ -34,6 +38,14 @@ class _Equation:
             output.replace("...", ""),
         )
 
+    def shape(self, x: Flow, out: Flow) -> tuple[int | None, ...]:
+        """The output's, sizes that `output_shape` leaves open taken from the input."""
+        sizes = list(out.shape)
+        for label, at in self.output.items():
+            if sizes[at] is None and label in self.inputs:
+                sizes[at] = x.shape[self.inputs[label]]
+        return tuple(sizes)
+
 
 def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     """Labels of kernel and input are read, of kernel and output made, of input and output pass."""
@@ -49,17 +61,17 @@ def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         if label is None:
             # Under the dots, which keep their place counted from the side they are on.
             shifted = axis if layer.equation.strip().startswith("...") else axis - x.rank + out.rank
-            axes[shifted] = value.with_zero(layer.bias is None)
+            axes[shifted] = value
         elif label not in equation.kernel and label in equation.output:
-            axes[equation.output[label]] = value.with_zero(layer.bias is None)
+            axes[equation.output[label]] = value
         elif label not in equation.kernel:
             text = f"{tracer.path(layer)} sums over it without a weight."
             tracer.freeze(x, tracer.why(layer, text), axis)
     for label, value in labels.items():
         if label in equation.output:
-            at = equation.output[label]
-            biased = _bias(tracer, layer, value, at, out.rank, out.shape[-1])
-            axes[at] = Axis.of(value.ids, layer.bias is None or biased)
+            axes[equation.output[label]] = Axis.of(value.ids, True)
+    if layer.bias is not None:
+        axes = _biased(tracer, layer, axes, Flow(equation.shape(x, out)))
     tracer.record.edit(layer, _resized(layer, equation, labels))
     return [activation.after(tracer, layer, layer.activation, axes)]
 
@@ -78,17 +90,17 @@ def _kernel_labels(tracer: Tracer, layer: Any, equation: _Equation, x: Flow) -> 
     return labels
 
 
-def _bias(tracer: Tracer, layer: Any, value: Axis, at: int, rank: int, last: int | None) -> bool:
-    """The bias is aligned with the output from the right; True where it has this axis."""
-    if layer.bias is None:
-        return False
-    axis = at - (rank - len(layer.bias.shape))
-    if axis < 0 or int(layer.bias.shape[axis]) != len(value):
-        return False
-    tracer.follows(layer, layer.bias, axis, value.ids)
-    if at == 1 and rank > 2:
-        tracer.biased_before(layer, value.ids, last)
-    return True
+def _biased(tracer: Tracer, layer: Any, axes: dict[int, Axis], out: Flow) -> dict[int, Axis]:
+    """The bias is aligned with the output from the right; it fills what it does not follow."""
+    bias: dict[int, np.ndarray] = {}
+    for axis, size in enumerate(layer.bias.shape):
+        at = axis + out.rank - len(layer.bias.shape)
+        if size > 1 and at in axes:
+            tracer.follows(layer, layer.bias, axis, axes[at].ids)
+        value = axes.get(at)
+        bias[at] = np.full(size, FIXED) if value is None or size == 1 else value.ids
+    biases.guard(tracer, layer, out, axes, bias)
+    return {at: value.with_zero(at in bias and len(bias[at]) > 1) for at, value in axes.items()}
 
 
 def _resized(layer: Any, equation: _Equation, labels: dict[str, Axis]) -> Any:
