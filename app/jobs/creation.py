@@ -23,7 +23,7 @@ from prunery.specs import presets, rules
 from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.job import JobRequest, Status
-from prunery.specs.models import ModelSummary
+from prunery.specs.models import ModelSummary, Prunability
 from prunery.specs.recipe import Recipe
 
 
@@ -161,6 +161,7 @@ def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -
         ModelSummary.model_validate(model.summary),
         None if dataset is None else DatasetSummary.model_validate(dataset.summary),
         recipe,
+        None if model.prunability is None else Prunability.model_validate(model.prunability),
     )
     if wrong:
         of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from prunery.screening import asked
+from prunery.screening import asked, reach
 from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
 from prunery.specs.errors import FieldError
-from prunery.specs.models import ModelSummary, TensorInfo
+from prunery.specs.models import ModelSummary, Prunability, TensorInfo
 from prunery.specs.recipe import Recipe
 
 Shape = tuple[int | None, ...]
@@ -19,10 +19,18 @@ _X = ("x", "data", "input", "inputs", "image", "images", "features")
 _NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
 
 
-def match(model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe) -> list[FieldError]:
+def match(
+    model: ModelSummary,
+    dataset: DatasetSummary | None,
+    recipe: Recipe,
+    prunability: Prunability | None = None,
+) -> list[FieldError]:
     """Every finding, as pointers into the body of POST /v1/jobs."""
-    found = (asked.names(recipe), asked.against(model, dataset, recipe))
-    return [*_data(model, dataset, recipe), *(error for part in found for error in part)]
+    found = [*asked.names(recipe), *asked.against(model, dataset, recipe)]
+    if prunability is not None and not any("/layer_fractions/" in one.pointer for one in found):
+        idle = reach.idle(recipe, prunability.groups, model.kernel_paths)
+        found += [one.model_copy(update={"pointer": f"/recipe{one.pointer}"}) for one in idle]
+    return [*_data(model, dataset, recipe), *found]
 
 
 def _data(

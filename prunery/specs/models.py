@@ -31,12 +31,14 @@ class CompileInfo(Wire):
 class GroupInfo(Wire):
     """Units that can only go together. `units` is how many choices there are in the group.
 
+    `own` are those of its `layers` that make the units or act on each; the others only read them.
     `parameters` and `flops` are what stands behind all of its units (batch 1), so one unit carries
     about `parameters / units`.
     """
 
     name: str
     layers: tuple[str, ...]
+    own: tuple[str, ...] = ()
     units: int
     parameters: int
     flops: int
@@ -61,7 +63,10 @@ class Prunability(Wire):
 
 
 class ModelSummary(Wire):
-    """`flops` are 2 x multiply-adds at batch 1; None where a dimension is free."""
+    """`flops` are 2 x multiply-adds at batch 1; None where a dimension is free.
+
+    `kernel_paths` are the layers (or cells inside of them) that hold kernels or embeddings.
+    """
 
     name: str
     format: Literal["keras", "h5"]
@@ -69,6 +74,7 @@ class ModelSummary(Wire):
     outputs: tuple[TensorInfo, ...]
     layers: int
     layer_paths: tuple[str, ...] = ()
+    kernel_paths: tuple[str, ...] = ()
     parameters: int
     flops: int | None = None
     compiled: CompileInfo | None = None

@@ -126,3 +126,41 @@ def test_every_rewind_point_is_where_a_level_starts(
         steps = 15  # 240 examples in batches of 16; nothing is held out, since nothing is chosen
         assert start.step == rewind["at"] * (1 if rewind["to"] == "step" else steps)
         assert start.optimizer, "slots are part of the state that a rewind brings back"
+
+
+@pytest.mark.parametrize(
+    ("granularity", "path", "instead"),
+    [("unit", "output", "first, second"), ("weight", "relu", "first, second, output")],
+)
+def test_a_fraction_of_what_has_nothing_to_lose_is_refused_with_its_place(
+    tmp_path: Path, granularity: str, path: str, instead: str
+) -> None:
+    first, second, output = jobs.net().layers
+    relu = keras.layers.ReLU(name="relu")
+    model = keras.Sequential([keras.Input((6,), name="x"), first, second, relu, output])
+    recipe = {"granularity": granularity, "layer_fractions": {"first": 0.1, path: 0.3}}
+    recipe |= {"training": {"epochs": 0}, "objective": {}}
+    with pytest.raises(PruneryError) as caught:
+        jobs.prune(tmp_path, recipe, model=model, dataset=None)
+    (error,) = caught.value.errors
+    assert error.pointer == f"/layer_fractions/{path}"
+    assert error.message.endswith(f"instead: {instead}.")
+
+
+def test_a_path_means_all_that_lies_inside(tmp_path: Path) -> None:
+    """A recurrent layer's kernels are its cell's; so is the output layer's half of the fraction."""
+    inputs = keras.Input((5, 6), name="x")
+    x = keras.layers.LSTM(8, return_sequences=True, name="lstm")(inputs)
+    model = keras.Model(inputs, keras.layers.GRU(4, name="gru")(x))
+    recipe = {
+        "granularity": "weight",
+        "scope": "layer",
+        "layer_fractions": {"lstm": 0.5},
+        "schedule": {"rounds": 1, "pruning_fraction": 0.2},
+        **{"training": {"epochs": 0}, "objective": {}, "minimum_kept": 0.0},
+    }
+    done = jobs.prune(tmp_path, recipe, model=model, dataset=None)
+    mask, _ = ticket.load(done.out / "ticket.npz")
+    gone = {key: int((~kept).sum()) for key, kept in mask.items()}
+    assert gone["lstm/lstm_cell/kernel"] == 6 * 32 // 2
+    assert gone["gru/gru_cell/kernel"] == 8 * 12 // 10

@@ -108,8 +108,18 @@ ALONE: list[tuple[Recipe, str, str]] = [
 
 # What the model or the data give away (four features, three classes, layers `hidden` and `out`).
 TOGETHER: list[tuple[Recipe, str, str]] = [
-    ({"protect": ["hidden_2"]}, "/protect/0", "hidden, out"),
-    ({"layer_fractions": {"block/conv": 0.3}}, "/layer_fractions/block~1conv", "hidden, out"),
+    ({"protect": ["hidden_2"]}, "/protect/0", "noise, hidden, out"),
+    (
+        {"layer_fractions": {"block/conv": 0.3}},
+        "/layer_fractions/block~1conv",
+        "noise, hidden, out",
+    ),
+    ({"layer_fractions": {"out": 0.3}}, "/layer_fractions/out", "instead: hidden"),
+    (
+        {"granularity": "weight", "controls": [], "layer_fractions": {"noise": 0.3}},
+        "/layer_fractions/noise",
+        "instead: hidden, out",
+    ),
     ({"criterion": {"name": "bn_scale"}}, "/criterion/name", '"magnitude"'),
     ({"training": {"optimizer": "adamm"}}, "/training/optimizer", "adam"),
     ({"training": {"optimizer": "LossScaleOptimizer"}}, "/training/optimizer", "adam"),

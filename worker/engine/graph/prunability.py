@@ -24,6 +24,7 @@ def prunability(model: keras.Model, graph: Graph) -> Prunability:
         GroupInfo(
             name=group.name,
             layers=group.layers,
+            own=group.own,
             units=group.units,
             parameters=_touched(group.slices, shapes),
             flops=_operations(group, shapes, by_layer or {}, kernels),

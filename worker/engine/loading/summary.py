@@ -48,6 +48,9 @@ def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
         outputs=outputs,
         layers=sum(1 for item in operations if isinstance(item, keras.Layer) and item is not model),
         layer_paths=tuple(masks.layer_paths(model)),
+        kernel_paths=tuple(
+            dict.fromkeys(key.rsplit("/", 1)[0] for key in masks.prunable_keys(model))
+        ),
         parameters=sum(math.prod(variable.shape) for variable in model.weights),
         flops=flops,
         compiled=loaded.compiled,

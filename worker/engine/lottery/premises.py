@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prunery.screening import asked
+from prunery.screening import asked, reach
 from prunery.specs.errors import FieldError, PruneryError
+from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
 
 _NEEDS_LABELS = ("snip", "grasp", "taylor")
 
 
 def check_names(bench: Bench) -> None:
-    """Raise `recipe_invalid` where the recipe names what neither Keras nor the model has."""
+    """Raise `recipe_invalid` where the recipe names what neither Keras nor the model has.
+
+    The same for fractions of layers that have nothing to lose.
+    """
     found = [*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)]
     _refuse(
         FieldError(pointer=one.pointer.removeprefix("/recipe"), message=one.message)
         for one in found
     )
+    if bench.recipe.layer_fractions:
+        groups = prunability(bench.model, bench.graph).groups
+        _refuse(reach.idle(bench.recipe, groups, bench.summary.kernel_paths))
 
 
 def check_labels(bench: Bench) -> None:

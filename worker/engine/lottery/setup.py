@@ -19,8 +19,6 @@ from worker.engine.loading import Loaded, load, summarise
 from worker.engine.lottery import class_weighting, lengths, losses, premises
 from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.start import settle_start
-from worker.engine.lottery.unit_cut import check_paths
-from worker.engine.masks import layer_paths
 from worker.engine.reporter import Reporter
 
 
@@ -52,7 +50,6 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         task=Task(kind=summary.task),
         seed=recipe.seed,
     )
-    check_paths(bench, set(layer_paths(loaded.model)))
     premises.check_names(bench)
     for note in loaded.notes:
         reporter.warn("model", note)

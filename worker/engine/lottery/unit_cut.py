@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.screening.reach import covers, share_of
 from worker.engine import profiling
 from worker.engine.arrays import Arrays
 from worker.engine.compaction import rebuild
@@ -107,36 +107,18 @@ def bounds(bench: Bench) -> Bounds:
     recipe = bench.recipe
     fractions: dict[str, float] = {}
     for name, group in bench.graph.groups.items():
-        own = [recipe.layer_fractions[p] for p in group.own if p in recipe.layer_fractions]
+        shares = [share_of(layer, recipe.layer_fractions) for layer in group.own]
+        own = [share for share in shares if share is not None]
         if own:
             fractions[name] = min(own)
         if name in recipe.layer_fractions:
             fractions[name] = recipe.layer_fractions[name]
         covered = (*group.own, name)
-        if any(_covers(path, layer) for path in recipe.protect for layer in covered):
+        if any(covers(path, layer) for path in recipe.protect for layer in covered):
             fractions[name] = 0.0
     units = {name: group.units for name, group in bench.graph.groups.items()}
     least = {name: group.minimum for name, group in bench.graph.groups.items()}
     return Bounds(units, recipe.minimum_kept, recipe.round_to, fractions, least)
-
-
-def check_paths(bench: Bench, known: set[str]) -> None:
-    """Refuse a layer path that does not exist, naming the field."""
-    named = [(f"/protect/{n}", path) for n, path in enumerate(bench.recipe.protect)]
-    named += [
-        (f"/layer_fractions/{path.replace('~', '~0').replace('/', '~1')}", path)
-        for path in bench.recipe.layer_fractions
-    ]
-    some = ", ".join(sorted(known)[:8])
-    wrong = [
-        FieldError(pointer=pointer, message=f"No layer {path[:80]!r}. Layers are: {some} ...")
-        for pointer, path in named
-        if path not in known and path not in bench.graph.groups
-    ]
-    if wrong:
-        raise PruneryError(
-            "recipe_invalid", "The recipe names a layer that is not there.", errors=wrong
-        )
 
 
 def sizes_of(bench: Bench, kept: Kept) -> trim.Sizes:
@@ -146,10 +128,6 @@ def sizes_of(bench: Bench, kept: Kept) -> trim.Sizes:
     if bench.recipe.objective.flops_ratio is not None:
         flops = profiling.flops(rebuild.compact(bench.model, bench.graph, kept).model)
     return trim.Sizes(count, flops)
-
-
-def _covers(path: str, layer: str) -> bool:
-    return layer == path or layer.startswith(f"{path}/")
 
 
 def _plans(bench: Bench, kept: Kept) -> tuple[str, ...]:

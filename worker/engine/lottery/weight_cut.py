@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from prunery.screening.reach import covers, share_of
 from worker.engine.arrays import Arrays
 from worker.engine.graph import output_layers
 from worker.engine.lottery import sensitivity
@@ -52,10 +53,11 @@ def fractions(bench: Bench, level: int) -> dict[str, float]:
     for key in bench.prunable:
         layer = key.rsplit("/", 1)[0]
         share = recipe.schedule.pruning_fraction
-        if layer in outputs:
+        if any(covers(path, layer) for path in outputs):
             share = output_share
-        share = recipe.layer_fractions.get(layer, share)
-        if any(layer == path or layer.startswith(f"{path}/") for path in recipe.protect):
+        own = share_of(layer, recipe.layer_fractions)
+        share = share if own is None else own
+        if any(covers(path, layer) for path in recipe.protect):
             share = 0.0
         result[key] = schedules.round_fraction(recipe.schedule, level, share) if share else 0.0
     return result

@@ -1,0 +1,48 @@
+"""Which layers a path in a recipe means, and whether anything there can go.
+
+A path covers its layer and everything inside of it: a nested model's layers, a wrapper's cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prunery.specs.errors import FieldError
+from prunery.specs.models import GroupInfo
+from prunery.specs.recipe import Recipe
+
+
+def covers(path: str, layer: str) -> bool:
+    """Whether `path` is the layer, or a model or wrapper around it."""
+    return layer == path or layer.startswith(f"{path}/")
+
+
+def share_of(layer: str, fractions: Mapping[str, float]) -> float | None:
+    """The fraction that a recipe gives a layer; the path that says most wins, None without any."""
+    paths = [path for path in fractions if covers(path, layer)]
+    return fractions[max(paths, key=len)] if paths else None
+
+
+def idle(
+    recipe: Recipe, groups: Iterable[GroupInfo], kernels: Iterable[str]
+) -> Iterator[FieldError]:
+    """Fractions of layers that have nothing to lose; pointers go into the recipe.
+
+    Args:
+        groups: of units that can go.
+        kernels: paths of what holds kernels or embeddings; none where they are not known.
+    """
+    if recipe.granularity == "unit":
+        named = [name for group in groups for name in (group.name, *(group.own or group.layers))]
+        why = "none of its units can go"
+    else:
+        named, why = list(kernels), "it holds no kernel and no embedding"
+        if not named:
+            return
+    some = ", ".join(dict.fromkeys(named))[:300]
+    for path, share in recipe.layer_fractions.items():
+        if share and not any(covers(path, name) for name in named):
+            escaped = path.replace("~", "~0").replace("/", "~1")
+            instead = f"name one of these instead: {some}" if some else "leave it out"
+            message = f"{path[:80]!r} has nothing to lose, {why}: {instead}."
+            yield FieldError(pointer=f"/layer_fractions/{escaped}", message=message)
