@@ -84,7 +84,7 @@ def _parts(text: str, language: Language) -> list[tuple[str, str | None]]:
 
 @cache
 def _phrase(text: str, code: str) -> str | None:
-    """`text` by the most telling template that fits; else by the two sides of its colon."""
+    """`text` by the most telling template that fits, else piece by piece."""
     for phrase in phrases(code):
         found = phrase.pattern.fullmatch(text)
         if found is None:
@@ -92,9 +92,22 @@ def _phrase(text: str, code: str) -> str | None:
         values = {name: _value(value, code) for name, value in found.groupdict().items()}
         if phrase.letters >= FEW_LETTERS or values != found.groupdict():
             return phrase.translation % values
-    head, colon, rest = text.partition(": ")
-    told = f"{_value(head, code)}: {_value(rest, code)}" if colon else text
-    return told if told != text else None
+    return _in_two(text, code)
+
+
+def _in_two(text: str, code: str) -> str | None:
+    """A text without a template, by what stands on both sides of a semicolon, colon or comma."""
+    for mark in ("; ", ": "):
+        head, mark_there, rest = text.partition(mark)
+        if mark_there:
+            told = f"{_value(head, code)}{mark}{_value(rest, code)}"
+            return told if told != text else None
+    head, comma, rest = text.rpartition(", ")
+    if not comma:
+        return None
+    first, second = _value(head, code), _value(rest, code)
+    # Commas are in names, too: only what is all phrases is a list of them.
+    return f"{first}, {second}" if first != head and second != rest else None
 
 
 def _value(text: str, code: str) -> str:

@@ -34,6 +34,8 @@ def test_the_command_in_a_report_makes_the_same_bytes(
     first = local.prune(
         Path("net.keras"), Path("my table.csv"), recipe, tmp_path / "first", options
     )
+    # The classes go by the names that the table gives them.
+    assert [row.name for row in first.comparison.per_class] == ["k0", "k1", "k2"]
     shutil.copy(tmp_path / "first" / "report.json", tmp_path / "report.json")
     program, *arguments = shlex.split(first.method.command)
     assert program == "prunery"

@@ -43,6 +43,15 @@ def test_alternatives_begin_small() -> None:
     )
 
 
+def test_lists_are_told_piece_by_piece() -> None:
+    said = "fresh weights, the model's own rate: 0.9; fresh weights, rate falling to zero: 0.8"
+    assert plain(said, RUSSIAN) == (
+        "свежие веса, скорость обучения самой модели: 0.9; "
+        "свежие веса, скорость обучения падает до нуля: 0.8"
+    )
+    assert plain("red, fresh weights", RUSSIAN) == "red, fresh weights"
+
+
 def test_unknown_sentence_stays_marked_as_english() -> None:
     said = tell("It cannot be removed. <Nobody> knows.", RUSSIAN)
     assert "нельзя убрать. <span" in said

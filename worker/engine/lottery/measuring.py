@@ -37,18 +37,23 @@ def measure(bench: Bench, store: LevelStore, ladder: Ladder, result: Result) -> 
     result.compact = _figures(bench, compact, own, timed["compact"])
     if metric is None or split is None:
         return
+    limit = bench.facts.get("limit")
     result.comparison = evaluation.compare(
         metric,
         split.y,
         predictions(bench, dense, split),
         predictions(bench, compact, split),
         bench.seed_for("interval"),
-    )
-    limit = bench.facts.get("limit")
-    result.comparison = result.comparison.model_copy(
-        update={"allowed_drop": limit.drop if limit else None}
+        allowed_drop=limit.drop if limit else None,
+        classes=_classes(bench, metric),
     )
     result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]
+
+
+def _classes(bench: Bench, metric: evaluation.Metric) -> tuple[str, ...] | None:
+    """What the classes of the output that is judged are called."""
+    assert bench.dataset is not None
+    return bench.dataset.classes_of.get(metric.output or bench.summary.outputs[0].name)
 
 
 def _latency(

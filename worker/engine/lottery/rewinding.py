@@ -38,7 +38,7 @@ class Arm:
             "step": "rewound to an early step",
             "epoch": "rewound to an early epoch",
             "learning_rate": "trained weights, learning rate rewound",
-            "none": "fine-tuned",
+            "none": "trained weights, fine-tuned",
             "fresh": "fresh weights",
         }[self.rewind]
         rate = {
