@@ -68,3 +68,21 @@ def test_a_heads_last_dimension_goes_where_no_bias_can_be_taken_for_another(
 ):
     groups = analyse(keras.Model(*attention(places))).groups
     assert groups["attention:key_dim"].minimum == minimum
+
+
+@pytest.mark.parametrize("add", [lambda x, y: x + y, lambda x, y: layers.Add()([x, y])])
+@pytest.mark.parametrize(("places", "minimum"), [(8, 9), (20, 1)])
+def test_what_is_added_at_each_place_is_no_bias_for_one_example_either(
+    add: Any, places: int, minimum: int
+):
+    x = keras.Input((places, 5))
+    y = add(layers.Dense(16, name="stream")(x), layers.Dense(1)(x))
+    y = layers.GlobalAveragePooling1D()(layers.ReLU()(y))
+    model = cutting.randomise(keras.Model(x, layers.Dense(3)(y)))
+    graph = analyse(model)
+    assert graph.groups["stream"].minimum == minimum
+    found = rebuild.compact(model, graph, fewest(graph, 0))
+    full = masked.scatter(model, found.model, found.keep)
+    given = [cutting.inputs(model)[0][:1]]
+    one, other = cutting.outputs(full, given), cutting.outputs(found.model, given)
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-5, atol=1e-5)

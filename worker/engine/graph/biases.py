@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from worker.engine.graph.flow import Axes, Axis, Flow
+from worker.engine.graph.ids import FIXED
 from worker.engine.graph.tracer import Tracer
 
 
@@ -39,6 +40,18 @@ def guard(
         for at, ids in bias.items():
             if at == last or len(bias) > 2:
                 tracer.record.least.append((ids, 2))
+
+
+def added(tracer: Tracer, layer: Any, x: Flow, other: Any) -> None:
+    """The same where a tensor or an array is added to `x`: for one example, it may look a bias."""
+    shape = getattr(other, "shape", ())
+    shift = x.rank - len(shape)
+    long = [axis for axis, size in enumerate(shape) if axis + shift and size != 1]
+    if len(long) != 1 or shape[long[0]] is None:
+        return
+    at = long[0] + shift
+    known = other.axes.get(long[0]) if isinstance(other, Flow) else x.axes.get(at)
+    guard(tracer, layer, x, x.axes, {at: known.ids if known else np.full(shape[long[0]], FIXED)})
 
 
 def _apart(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from worker.engine.graph import probe
+from worker.engine.graph import biases, probe
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
 from worker.engine.graph.ids import FIXED
 from worker.engine.graph.tracer import Tracer
@@ -17,6 +17,9 @@ def elementwise(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     """Add, Subtract, Multiply, Average, Maximum, Minimum of tensors of one rank."""
     flows = call.flows
     rank = flows[0].rank
+    if type(layer).__name__ in ("Add", "Average"):
+        for flow in flows[1:]:
+            biases.added(tracer, layer, flows[0], flow)
     if any(flow.rank != rank for flow in flows):
         return probe.probe(tracer, layer, call)
     product = type(layer).__name__ == "Multiply"

@@ -10,7 +10,7 @@ from keras import ops, tree
 from keras.src.ops import core, nn
 from keras.src.ops import numpy as numpy_ops
 
-from worker.engine.graph import editors, probe
+from worker.engine.graph import biases, editors, probe
 from worker.engine.graph.flow import Axes, Call, Flow
 from worker.engine.graph.rules import merging
 from worker.engine.graph.rules.shaping import moved
@@ -29,6 +29,10 @@ ELEMENTWISE = (
 
 def elementwise(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
     """One tensor, or several of one rank, and plain numbers."""
+    if isinstance(operation, numpy_ops.Add):
+        x, other = call.argument(0, "x1"), call.argument(1, "x2")
+        if isinstance(x, Flow):
+            biases.added(tracer, operation, x, other)
     if not all(_plain(leaf) for leaf in tree.flatten((call.args, dict(call.kwargs)))):
         return probe.probe(tracer, operation, call)
     if len(call.flows) > 1:
