@@ -51,9 +51,8 @@ def show_job(
     job_id: str,
     level: Level = None,
     refresh: Annotated[int, Query(ge=0, le=3600)] = 0,
-    fragment: bool = False,
 ) -> Response:
-    """The job as it stands now; `fragment` is what the script puts into an open page."""
+    """The job as it stands now; a script that follows it takes the parts from the same page."""
     with ctx.database.reading() as session:
         row = service.find(session, visitor.owner_id, job_id)
         job = service.show(session, visitor.owner_id, [row])[0]
@@ -69,8 +68,8 @@ def show_job(
     measure = progress.measure(_labels(ctx, visitor, job), words)
     context["progress"] = progress.tell(job, levels, measure, words)
     context["can_finish"] = job.status == Status.RUNNING and bool(levels)
-    response = page.answer(request, "parts/live.html" if fragment else "running.html", context)
-    if refresh and not fragment:
+    response = page.answer(request, "running.html", context)
+    if refresh:
         response.headers["Refresh"] = str(max(refresh, 2))
     return response
 

@@ -25,7 +25,7 @@ KEY_COOKIE = "prunery_key"
 def answer(
     request: Request, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HTMLResponse:
-    """A whole page, or the fragment that the template is."""
+    """A whole page."""
     words = language.of(request)
     environment = make_environment(words, TEMPLATES)
     html = environment.get_template(template).render(
@@ -58,5 +58,5 @@ def static_url(name: str) -> str:
 
 
 def _in_language(request: Request, code: str) -> str:
-    kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "fragment")]
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != "lang"]
     return f"{request.url.path}?{urlencode([*kept, ('lang', code)])}"

@@ -1,7 +1,9 @@
 // Follows a job: events say that something changed, the server draws what is shown.
 const PAUSE_MS = 900;
+// What may change: how far it is, what can be done about it, what is read aloud.
+const PARTS = ["live", "steer", "spoken"];
 
-export function follow(live, spoken) {
+export function follow(live) {
   const source = new EventSource(live.dataset.events);
   let waiting = false;
   const look = () => {
@@ -14,10 +16,7 @@ export function follow(live, spoken) {
   };
   source.addEventListener("stage", look);
   source.addEventListener("progress", look);
-  source.addEventListener("level", async () => {
-    look();
-    await speak(live, spoken);
-  });
+  source.addEventListener("level", look);
   source.addEventListener("status", (event) => {
     if (JSON.parse(event.data).is_terminal) {
       source.close();
@@ -31,21 +30,18 @@ export function follow(live, spoken) {
 async function draw(live) {
   live.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(`${live.dataset.page}?fragment=true`);
+    const answer = await fetch(live.dataset.page);
     if (!answer.ok) return;
-    live.innerHTML = await answer.text();
-    document.title = `${live.querySelector("h1").textContent} – Prunery`;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const id of PARTS) {
+      const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
+      // What is the same stays: a button keeps its focus, and nothing is read twice.
+      if (old && fresh && old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
+    }
+    if (page.getElementById("live")) document.title = page.title;
   } catch {
     // Offline for a moment: the page keeps what it shows, the event source comes back by itself.
   } finally {
     live.removeAttribute("aria-busy");
   }
-}
-
-async function speak(live, spoken) {
-  const answer = await fetch(live.dataset.page);
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const words = page.getElementById("spoken")?.textContent;
-  if (words && spoken) spoken.textContent = words;
 }

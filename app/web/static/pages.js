@@ -6,7 +6,7 @@ document.documentElement.classList.add("js");
 document.getElementById("problem")?.focus();
 
 const live = document.getElementById("live");
-if (live) follow(live, document.getElementById("spoken"));
+if (live) follow(live);
 
 const form = document.querySelector("form[data-upload]");
 if (form) prepareUpload(form);

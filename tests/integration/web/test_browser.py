@@ -171,11 +171,13 @@ def test_a_running_page_follows_its_job(browser: Browser, stage: Stage, helper: 
         expect(page.locator("h1")).to_contain_text("Waiting to start")
         helper.move(job_id, Status.RUNNING, stage="dense", progress=0.1)
         expect(page.locator("h1")).to_have_text("Training your model at full size")
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
         here.climb(job_id, 3)
         helper.move(job_id, Status.RUNNING, stage="retraining", level=3, levels=8)
         helper.say(job_id, "level", level=2)
         expect(page.locator("h1")).to_have_text("Step 3 of 8: training again")
         expect(page.locator("#spoken")).to_contain_text("2 sizes are done")
+        expect(page.get_by_role("button", name="Stop and keep the best")).to_be_visible()
         expect(page.locator("svg.chart.wide .dot")).to_have_count(3)
         with helper.context.database.session() as session:
             session.connection().exec_driver_sql(

@@ -81,12 +81,6 @@ def test_refresh_is_opt_in_and_a_header(scenes: Scenes) -> None:
     assert "http-equiv" not in asked.text
 
 
-def test_fragment_is_what_the_open_page_swaps(scenes: Scenes) -> None:
-    fragment = scenes.client.get(address(scenes, "running") + "?fragment=true").text
-    assert "<html" not in fragment
-    assert "<h1>Step 5 of 8" in fragment
-
-
 def test_slider_is_a_form_that_shows_another_size(scenes: Scenes) -> None:
     text = scenes.client.get(address(scenes, "done") + "?level=3").text
     assert 'value="3"' in text
