@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prunery.specs.errors import PruneryError
@@ -87,6 +88,39 @@ def test_finished_levels_are_not_computed_again(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "levels").rglob("*.keras")}
     jobs.prune(tmp_path, RECIPE)
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "levels").rglob("*.keras")}
+
+
+def _older(path: Path) -> None:
+    """Make a checkpoint what a version of ours wrote whose optimizer kept other slots."""
+    with np.load(path, allow_pickle=False) as archive:
+        kept = {name: archive[name] for name in archive.files if "velocities" not in name}
+    np.savez(path, **kept)  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_that_does_not_fit_is_started_again_and_told(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    expected = jobs.prune(whole, RECIPE)
+    with pytest.raises(_Killed):
+        jobs.prune(broken, RECIPE, listen=_kill_after(3), checkpoint_seconds=0.0)
+    (running,) = (broken / "checkpoint" / "running").iterdir()
+    _older(running)
+    done = jobs.prune(broken, RECIPE)
+    assert done.weights() == expected.weights()
+    assert any("started again from its beginning" in told for told in done.report.warnings)
+
+
+def test_what_an_unknown_version_finished_is_made_again_and_told(tmp_path: Path) -> None:
+    expected = jobs.prune(tmp_path, RECIPE).weights()
+    manifest = tmp_path / "levels" / "1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"figures"', '"numbers"'))
+    outcome = tmp_path / "checkpoint" / "done" / "control--random_units" / "outcome.json"
+    outcome.write_text(outcome.read_text().replace('"epochs"', '"rounds"'))
+    done = jobs.prune(tmp_path, RECIPE)
+    assert done.weights() == expected
+    told = [warning.split(" was")[0] for warning in done.report.warnings if "version" in warning]
+    assert set(told) == {"Level 1", "control/random_units"}
 
 
 def test_levels_of_another_recipe_are_not_used(tmp_path: Path) -> None:

@@ -15,7 +15,14 @@ import pytest
 
 from tests.engine.training_nets import blobs, half_masks, rich
 from worker.engine.evaluation import choose_metric
-from worker.engine.training import Interrupted, State, TrainingPlan, capture, train
+from worker.engine.training import (
+    Interrupted,
+    StaleCheckpointError,
+    State,
+    TrainingPlan,
+    capture,
+    train,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,7 +110,7 @@ def test_checkpoint_of_another_training_is_refused(tmp_path):
 
     with pytest.raises(Interrupted):
         train(rich(), blobs(), None, _plan(), checkpoint_to=path, on_step=stop)
-    with pytest.raises(ValueError, match="another training"):
+    with pytest.raises(StaleCheckpointError, match="another training"):
         train(rich(), blobs(), None, _plan(epochs=9), resume_from=path)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from prunery.specs.base import Wire
 from prunery.specs.job import Figures
@@ -73,7 +74,14 @@ class LevelStore:
         manifest = self.path(level) / MANIFEST
         if not manifest.is_file():
             return None
-        record = LevelRecord.model_validate_json(manifest.read_bytes())
+        try:
+            record = LevelRecord.model_validate_json(manifest.read_bytes())
+        except ValidationError:
+            why = (
+                "what was kept of it does not fit, most likely another version of Prunery wrote it"
+            )
+            self._bench.reporter.warn("stale", f"Level {level} was made again: {why}.")
+            return None
         if record.recipe_hash != self.recipe_hash:
             return None
         if level not in self._known:

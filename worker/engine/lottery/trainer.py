@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,15 @@ import numpy as np
 
 from worker.engine import stopping
 from worker.engine.lottery.bench import Bench
-from worker.engine.training import Interrupted, Progress, State, TrainingPlan, restore, train
+from worker.engine.training import (
+    Interrupted,
+    Progress,
+    StaleCheckpointError,
+    State,
+    TrainingPlan,
+    restore,
+    train,
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,9 @@ class Trainer:
         raise `Enough`.
         """
         done = self._root / "done" / name.replace("/", "--")
-        if (done / "outcome.json").is_file():
-            run = _read(done)
+        finished = self._finished(name, done)
+        if finished is not None:
+            run = finished
             restore(model, plan.optimizer, run.state)
             self._bench.reporter.finish(name, skipped=True)
         else:
@@ -104,21 +114,26 @@ class Trainer:
         bench = self._bench
         assert bench.dataset is not None
         running = self._running(name)
+        begin = partial(
+            train,
+            model,
+            bench.dataset.train,
+            bench.dataset.validation,
+            plan,
+            scale=bench.dataset.scale,
+            masks=masks,
+            teacher=teacher,
+            state=state,
+            checkpoint_to=running,
+            checkpoint_seconds=bench.spec.checkpoint_seconds,
+            on_step=lambda progress: self._tell(name, running, progress, watch),
+        )
         with bench.reporter.work(name):
-            trained = train(
-                model,
-                bench.dataset.train,
-                bench.dataset.validation,
-                plan,
-                scale=bench.dataset.scale,
-                masks=masks,
-                teacher=teacher,
-                state=state,
-                resume_from=running if running.is_file() else None,
-                checkpoint_to=running,
-                checkpoint_seconds=bench.spec.checkpoint_seconds,
-                on_step=lambda progress: self._tell(name, running, progress, watch),
-            )
+            try:
+                trained = begin(resume_from=running if running.is_file() else None)
+            except StaleCheckpointError:
+                self._start_again(name)
+                trained = begin()
         running.unlink(missing_ok=True)
         return Run(
             state=trained.state,
@@ -132,6 +147,20 @@ class Trainer:
             snapshots=trained.snapshots,
             notes=trained.notes,
         )
+
+    def _finished(self, name: str, done: Path) -> Run | None:
+        """What an earlier attempt made; None where it made nothing, or nothing that we can read."""
+        if not (done / "outcome.json").is_file():
+            return None
+        try:
+            return _read(done)
+        except (KeyError, TypeError, ValueError):
+            self._start_again(name)
+            return None
+
+    def _start_again(self, name: str) -> None:
+        why = "what was kept of it does not fit, most likely another version of Prunery wrote it"
+        self._bench.reporter.warn("stale", f"{name} was started again from its beginning: {why}.")
 
     def _running(self, name: str) -> Path:
         """The file of this training's checkpoint; another training's is dropped."""

@@ -3,6 +3,7 @@
 run.train -> loops (kept) -> loop (many steps a call) -> step (forward, loss, backward, mask)
 """
 
+from worker.engine.training.checkpoint import StaleCheckpointError
 from worker.engine.training.classes import balanced
 from worker.engine.training.loops import forget
 from worker.engine.training.plan import (
@@ -24,6 +25,7 @@ __all__ = [
     "Interrupted",
     "LoopChoice",
     "Progress",
+    "StaleCheckpointError",
     "State",
     "Trained",
     "TrainingPlan",

@@ -17,6 +17,13 @@ from worker.engine.training.plan import EpochRecord, LoopChoice, TrainingPlan
 from worker.engine.training.state import State
 from worker.engine.training.stopping import Patience
 
+# Raised when what a checkpoint holds changes its meaning: older ones are then not gone on with.
+LAYOUT = 1
+
+
+class StaleCheckpointError(ValueError):
+    """A checkpoint of another training, or of a version of Prunery that wrote others."""
+
 
 @dataclass
 class Moment:
@@ -118,6 +125,7 @@ class Checkpoint:
 def fingerprint(plan: TrainingPlan, feed: Feed, masked: tuple[str, ...]) -> dict[str, Any]:
     """What must be the same for a checkpoint to be of this training."""
     return {
+        "layout": LAYOUT,
         "examples": feed.examples,
         "batch": feed.batch,
         "epochs": plan.epochs,

@@ -14,7 +14,7 @@ from worker.engine.calling import Scale, Split, flat_inputs, flat_labels
 from worker.engine.masks import Masks
 from worker.engine.training import loops
 from worker.engine.training.alignment import aligned
-from worker.engine.training.checkpoint import Checkpoint
+from worker.engine.training.checkpoint import Checkpoint, StaleCheckpointError
 from worker.engine.training.classes import class_weights
 from worker.engine.training.course import Course
 from worker.engine.training.distillation import Teaching, teach
@@ -44,7 +44,7 @@ def train(
         second; may raise `Interrupted` (it passes on, after a checkpoint) or `Enough`.
     how: `scale` of the inputs, a `teacher`, `resume_from` and `checkpoint_to` (files),
         `checkpoint_seconds`.
-    Raises `training_diverged`, `training_stuck`.
+    Raises `training_diverged`, `training_stuck`; `StaleCheckpointError` if `resume_from` does not fit.
     """
     wide = aligned(model, plan)
     if wide is None:
@@ -108,7 +108,10 @@ def _train(
         if resume_from is None:
             course.begin(state, masks or {})
         else:
-            course.resume(Checkpoint.load(resume_from))
+            try:
+                course.resume(Checkpoint.load(resume_from))
+            except (KeyError, TypeError, ValueError) as error:
+                raise StaleCheckpointError(str(error)) from error
         course.epochs()
         return course.finish()
 
