@@ -6,7 +6,7 @@ import asyncio
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -14,21 +14,18 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.caller import Identity
 from app.context import Context, Ctx
-from app.core.settings import Settings
-from app.core.tables import DatasetTable, ModelTable
 from app.http.request_id import request_id_of
-from app.jobs import creation
 from app.uploads import endpoints as uploads
 from app.uploads import form, service
-from app.uploads.kinds import DATASET, MODEL, UploadTable
+from app.uploads.kinds import DATASET, MODEL
 from app.web import language, page
 from app.web.answers import Answers
 from app.web.home import FILES, start_job
+from app.web.judging import asked, judge
 from app.web.problems import Finding, of_recipe
 from app.web.visitor import Visitor
-from prunery.reports.language import Language
 from prunery.specs.errors import PruneryError
-from prunery.specs.job import DatasetView, JobRequest, ModelView
+from prunery.specs.job import DatasetView, ModelView
 from prunery.specs.models import Prunability
 
 router = APIRouter(include_in_schema=False)
@@ -97,23 +94,13 @@ async def start(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
 
 def _start(request: Request, ctx: Context, visitor: Identity, answers: Answers) -> Response:
     try:
-        row = start_job(ctx, visitor, _asked(answers), request_id_of(request.scope))
+        row = start_job(ctx, visitor, asked(answers), request_id_of(request.scope))
     except PruneryError as error:
         if error.code == "not_found":
             raise
         wrong = tuple(of_recipe(error, answers, language.of(request)))
         return _draw(request, ctx, visitor, answers, wrong, status=error.status)
     return RedirectResponse(f"/jobs/{row.id}", 303)
-
-
-def _asked(answers: Answers) -> JobRequest:
-    return JobRequest(
-        model=answers.model,
-        dataset=answers["dataset"] or None,
-        initial_model=answers["initial"] or None,
-        name=answers["name"] or None,
-        recipe=answers.recipe(),
-    )
 
 
 def _draw(
@@ -149,19 +136,5 @@ def _look(
             prunability = service.prunability(session, visitor.owner_id, answers.model)
     assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
     assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
-    said = wrong or tuple(_judge(rows, answers, words, ctx.settings))
+    said = wrong or tuple(judge(rows, answers, words, ctx.settings))
     return Found(model, dataset, prunability, said)
-
-
-def _judge(
-    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language, settings: Settings
-) -> list[Finding]:
-    """What would forbid the job, before anybody asks for it."""
-    model, dataset = rows
-    try:
-        recipe = creation.order(_asked(answers), settings).recipe
-        if model.status == dataset.status == "ready":
-            creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
-    except PruneryError as error:
-        return of_recipe(error, answers, words)
-    return []

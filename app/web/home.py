@@ -20,6 +20,7 @@ from app.uploads import form, receive, service
 from app.uploads.kinds import DATASET, MODEL, Kind
 from app.web import language, page, sample
 from app.web.answers import Answers
+from app.web.judging import judge
 from app.web.labels import labels
 from app.web.problems import Finding, findings, of_recipe
 from app.web.visitor import Visitor
@@ -38,7 +39,20 @@ FILES = (("model", MODEL), ("dataset", DATASET), ("initial", MODEL))
 def show_home(request: Request, ctx: Ctx, visitor: Visitor) -> Response:
     """The empty form, or the form with the answers that its address carries."""
     answers = Answers.read(dict(request.query_params))
-    return draw(request, ctx, visitor, answers)
+    return draw(request, ctx, visitor, answers, _known(request, ctx, visitor, answers))
+
+
+def _known(request: Request, ctx: Context, visitor: Identity, answers: Answers) -> list[Finding]:
+    """What the check said is wrong, for those who come from there to mend it."""
+    if not (answers.model and answers["dataset"]):
+        return []
+    try:
+        with ctx.database.reading() as session:
+            find = functools.partial(service.find, session, visitor.owner_id)
+            rows = find(MODEL, answers.model), find(DATASET, answers["dataset"])
+            return judge(rows, answers, language.of(request), ctx.settings)
+    except PruneryError:
+        return []
 
 
 @router.post("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -162,6 +163,20 @@ def test_the_check_waits_then_shows_what_was_found(web: TestClient, worker: Work
     started = web.post("/jobs", data=kept)
     assert started.status_code == 303
     assert started.headers["location"].startswith("/jobs/job_")
+
+
+def test_what_the_check_refuses_is_marked_in_the_form(web: TestClient, worker: Worker) -> None:
+    sent = {"preset": "balanced", "protect": "nowhere"}
+    address = web.post("/", files=both(), data=sent).headers["location"]
+    kept = {name: value[0] for name, value in parse_qs(urlsplit(address).query).items()}
+    worker.pass_model(kept["model"], MODEL, PRUNABILITY)
+    worker.pass_dataset(kept["dataset"], DATA)
+    text = web.get(address).text
+    assert "Something has to be changed" in text
+    found = re.search(r'href="([^"]+)#protect"', text)
+    assert found is not None
+    form = web.get(html.unescape(found[1])).text
+    assert re.search(r'<input id="protect"[^>]* aria-invalid="true"', form)
 
 
 def test_a_file_that_the_sandbox_rejects_is_told_with_its_reason(

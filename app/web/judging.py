@@ -1,0 +1,40 @@
+"""What forbids a job, told before anybody asks for it: on the check page and in the form."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from app.core.settings import Settings
+from app.core.tables import DatasetTable, ModelTable
+from app.jobs import creation
+from app.uploads.kinds import UploadTable
+from app.web.answers import Answers
+from app.web.problems import Finding, of_recipe
+from prunery.reports.language import Language
+from prunery.specs.errors import PruneryError
+from prunery.specs.job import JobRequest
+
+
+def judge(
+    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language, settings: Settings
+) -> list[Finding]:
+    """What is wrong with the answers; with the files, too, once both were looked at."""
+    model, dataset = rows
+    try:
+        recipe = creation.order(asked(answers), settings).recipe
+        if model.status == dataset.status == "ready":
+            creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
+    except PruneryError as error:
+        return of_recipe(error, answers, words)
+    return []
+
+
+def asked(answers: Answers) -> JobRequest:
+    """The job that the answers ask for."""
+    return JobRequest(
+        model=answers.model,
+        dataset=answers["dataset"] or None,
+        initial_model=answers["initial"] or None,
+        name=answers["name"] or None,
+        recipe=answers.recipe(),
+    )
