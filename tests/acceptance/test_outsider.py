@@ -66,6 +66,18 @@ def test_weights_masked_without_training_pass(tmp_path: Path):
     assert checker.check(net, out, trained=False, units=False) == []
 
 
+def test_counts_are_those_that_were_asked_for_on_the_command_line(tmp_path: Path):
+    net, data = upload(tmp_path)
+    settings = ("round_to=4", 'protect=["hidden"]', "minimum_kept=0.3")
+    settings += ("schedule.rounds=1", "schedule.pruning_fraction=0.95")
+    out = pruned(net, data, tmp_path / "out", *settings)
+    assert checker.check(net, out, trained=False) == []
+    compact = keras.saving.load_model(out / "model.keras")
+    # The whole stream of the residual, at least 3 of 8 channels, in multiples of 4.
+    assert [compact.get_layer(name).filters for name in ("stem", "block")] == [4, 4]
+    assert compact.get_layer("hidden").units == 24
+
+
 def reweighted(name: str, key: str, change: Callable[[np.ndarray], None]) -> Callable[[Path], None]:
     """Rewrite one weight of one file, and the hash that the certificate gives of it."""
 

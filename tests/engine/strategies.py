@@ -90,8 +90,10 @@ def _mapping(draw: Draw, rank: int) -> Any:
         if choice == "gru":
             return layers.Bidirectional(layers.GRU(width(draw) // 2, return_sequences=True))
         if choice == "attention":
-            heads = layers.MultiHeadAttention(2, 4, use_bias=draw(st.booleans()))
-            return _SelfAttention(heads)
+            heads, dims = (draw(st.sampled_from((2, 4))) for _ in range(2))
+            return _SelfAttention(
+                layers.MultiHeadAttention(heads, dims, use_bias=draw(st.booleans()))
+            )
         return layers.Conv1D(width(draw), size, padding=padding, **kind)
     choice = draw(st.sampled_from(("conv", "separable", "transposed", "conv")))
     if choice == "separable":
@@ -208,6 +210,7 @@ def pointwise(draw: Draw, _pool: Pool, x: Any) -> Any:
         lambda: ops.roll(x, 1, axis=-1),
         lambda: x * ops.max(x, axis=-1, keepdims=True),
         lambda: ops.sum(x, axis=1, keepdims=True) + x if len(x.shape) > 2 else x,
+        lambda: x + layers.Dense(1)(x),
     ]
     return draw(st.sampled_from(choices))()
 
