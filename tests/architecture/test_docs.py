@@ -47,6 +47,14 @@ def test_decisions_are_numbered_without_gaps() -> None:
     assert numbers == list(range(1, len(DECISIONS) + 1))
 
 
+def test_every_fault_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "lottery-faults.md").read_text()
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)` \|$", page, re.MULTILINE)
+    assert len(named) == len(re.findall(r"^\| (?!fault)", page, re.MULTILINE))
+    files = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in files[file]] == []
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     broken = [

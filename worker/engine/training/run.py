@@ -44,7 +44,8 @@ def train(
         second; may raise `Interrupted` (it passes on, after a checkpoint) or `Enough`.
     how: `scale` of the inputs, a `teacher`, `resume_from` and `checkpoint_to` (files),
         `checkpoint_seconds`.
-    Raises `training_diverged`, `training_stuck`; `StaleCheckpointError` if `resume_from` does not fit.
+    Raises `training_diverged`, `training_stuck`, or `StaleCheckpointError` where `resume_from` does
+        not fit.
     """
     wide = aligned(model, plan)
     if wide is None:
