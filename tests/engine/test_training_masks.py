@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.engine.training_nets import blobs, half_masks, mlp, rich, weights
 from worker.engine import masks as masks_module
@@ -105,6 +106,26 @@ def test_masking_only_gradients_would_move_masked_weights():
     moved = masks_module.variable_keys(model)[key].numpy() != before.weights[key]
     assert moved[~masks[key]].any()
     assert state.optimizer is not None
+
+
+def test_masked_gradients_count_in_no_norm():
+    """Half of every kernel masked: the step is clipped by what is left of the gradient alone."""
+    split, model, rate, limit = blobs(16), mlp(), 0.1, 0.05
+    masks = half_masks(model)
+    masks_module.apply(model, masks)
+    before = capture(model).weights
+    trained, keys = model.trainable_variables, masks_module.key_of(model)
+    with tf.GradientTape() as tape:
+        loss = keras.losses.SparseCategoricalCrossentropy()(split.y["y"], model(split.x["x"]))
+    gradients = [g.numpy() for g in tape.gradient(loss, [v.value for v in trained])]
+    left = [g * masks.get(keys[id(v)], True) for g, v in zip(gradients, trained, strict=True)]
+    whole, norm = (np.sqrt(sum((g**2).sum() for g in part)) for part in (gradients, left))
+    assert whole > 1.1 * norm > limit
+    optimizer = keras.optimizers.SGD(rate, global_clipnorm=limit)
+    train(model, split, None, _plan(optimizer, epochs=1), masks=masks)
+    for variable, gradient in zip(trained, left, strict=True):
+        wanted = before[keys[id(variable)]] - rate * limit / norm * gradient
+        np.testing.assert_allclose(variable.numpy(), wanted, rtol=1e-5, atol=1e-7)
 
 
 def test_masked_net_trains_like_the_smaller_net_it_is():
