@@ -13,6 +13,7 @@ from worker.engine.evaluation import choose_metric
 from worker.engine.training import Enough, TrainingPlan, capture, recalibrate, train
 from worker.engine.training.optimizers import is_spent, make
 from worker.engine.training.rates import peak_rate, rate_trace
+from worker.engine.training.stopping import Patience
 
 LOSS = "sparse_categorical_crossentropy"
 schedules = keras.optimizers.schedules
@@ -133,6 +134,21 @@ def test_early_stopping_hands_back_the_best_weights():
     train(again, split, None, until)
     for one, other in zip(weights(model), weights(again), strict=True):
         assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("up", "figures", "waits"),
+    [(True, [0.3, 0.3], 3), (True, [0.3, 0.5], 1), (False, [0.8, 0.8], 3), (False, [0.8, 0.2], 1)],
+)
+def test_a_net_that_still_guesses_is_not_given_up_on_as_soon(up, figures, waits):
+    patience = Patience(4, up, guessing=0.35 if up else 0.7)
+    for epoch, value in enumerate(figures):
+        patience.improves(epoch, value, None)
+    last, more = figures[-1], 0
+    while not patience.is_over:
+        patience.improves(9, last, None)
+        more += 1
+    assert more + (figures[0] == last) == 4 * waits
 
 
 def test_without_early_stopping_the_last_weights_are_handed_back():

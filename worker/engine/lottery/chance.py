@@ -8,6 +8,18 @@ from worker.engine.lottery.bench import Bench
 
 # On fewer examples an interval is too wide to tell a weak model from none.
 ENOUGH = 100
+# Of the way from guessing to knowing all: what luck on few examples hardly reaches.
+HEADWAY = 0.1
+
+
+def hardly_learned(bench: Bench) -> float | None:
+    """The validation figure of a net that has hardly begun to learn; None where none is judged."""
+    if bench.metric is None or bench.dataset is None or not len(bench.dataset.validation):
+        return None
+    guessing = evaluation.baseline(bench.metric, bench.dataset.validation.y)
+    if bench.metric.higher_is_better:
+        return guessing + HEADWAY * max(0.0, 1.0 - guessing)
+    return guessing * (1.0 - HEADWAY)
 
 
 def is_at_chance(bench: Bench, found: Interval | None) -> bool:

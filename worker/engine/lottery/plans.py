@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.chance import hardly_learned
 from worker.engine.training import TrainingPlan, optimizers
 
 MOST_PATIENCE = 20
@@ -28,6 +29,7 @@ def training_plan(
             "recalibrate_batch_norm": schedule == "constant_ema",
             "early_stopping": training.early_stopping and len(bench.dataset.validation) > 0,
             "patience": min(max(3, round(epochs / 4)), MOST_PATIENCE),
+            "guessing": hardly_learned(bench),
             "class_weight": bench.facts.get("class_weight"),
             "precision": training.precision,
             "loop": bench.loop,

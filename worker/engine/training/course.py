@@ -55,7 +55,7 @@ class Course:
         self.rates = rate_trace(plan, self.steps)
         if plan.steps is not None:
             self.steps = min(self.steps, plan.steps)
-        self.patience = stopping.Patience(plan.patience, judge.higher_is_better)
+        self.patience = stopping.Patience(plan.patience, judge.higher_is_better, plan.guessing)
         self.history: list[EpochRecord] = []
         self.snapshots: dict[int, State] = {}
         self.notes: list[str] = []
@@ -121,7 +121,7 @@ class Course:
             return True
         over = self.plan.early_stopping and self.judge.has_examples and self.patience.is_over
         if over:
-            self.stopped_why = f"no gain on validation for {self.plan.patience} epochs"
+            self.stopped_why = f"no gain on validation for {self.patience.waited} epochs"
         return over
 
     def _train_epoch(self, epoch: int, within: int) -> bool:

@@ -25,6 +25,7 @@ class TrainingPlan:
     metric: judges the validation split after each epoch; None: the loss judges.
     schedule: "from model" replays the optimizer's own rate or schedule, fitted to this length;
         "constant_ema" holds its peak rate and averages the weights; "linear" falls from it to 0.
+    guessing: a figure that guessing reaches; a net no better gets three times the patience.
     rate_trace: the learning rate of every step, given (learning-rate rewinding); wins.
     class_weight: of each output, by class index.
     distillation: share of the teacher in the loss, 0 to 1; 1 needs no labels. Without a teacher
@@ -46,6 +47,7 @@ class TrainingPlan:
     recalibration_batches: int = 50
     early_stopping: bool = False
     patience: int = 5
+    guessing: float | None = None
     class_weight: Sequence[Mapping[int, float] | None] | None = None
     precision: Literal["from model", "float32", "mixed_float16", "mixed_bfloat16"] = "from model"
     loop: Literal["auto", "xla", "graph", "fit"] = "auto"

@@ -10,14 +10,20 @@ import numpy as np
 from prunery.specs.errors import PruneryError
 
 MOST_HALVINGS = 5
+# Narrow and recurrent nets often learn nothing for a while: they are not given up on as soon.
+SLOW_START = 3
 
 
 @dataclass
 class Patience:
-    """Follows the validation figure; `value` and `loss` are those of the best epoch so far."""
+    """Follows the validation figure; `value` and `loss` are those of the best epoch so far.
+
+    A net that is no better than `guessing` yet has three times the patience.
+    """
 
     patience: int
     higher_is_better: bool
+    guessing: float | None = None
     value: float | None = None
     loss: float | None = None
     epoch: int = -1
@@ -38,12 +44,18 @@ class Patience:
 
     @property
     def is_over(self) -> bool:
-        return self.waited >= self.patience
+        guesses = self.guessing is not None and not self._better(self.value, self.guessing)
+        return self.waited >= self.patience * (SLOW_START if guesses else 1)
 
     def _gains(self, value: float) -> bool:
         if np.isnan(value) or self.value is None:
             return not np.isnan(value)
-        return value > self.value if self.higher_is_better else value < self.value
+        return self._better(value, self.value)
+
+    def _better(self, value: float | None, other: float) -> bool:
+        if value is None:
+            return False
+        return value > other if self.higher_is_better else value < other
 
 
 def diverged(halvings: int, step: int) -> PruneryError:
