@@ -5,6 +5,7 @@ docs/lottery-faults.md names the test of every fault; most stand beside the code
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from tests.engine import jobs
-from worker.engine.lottery import rewinding, weight_cut
+from worker.engine.lottery import distilling, rewinding, weight_cut
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import _narrow, _random_units
 from worker.engine.lottery.fresh import reinitialize
@@ -32,6 +33,17 @@ UNTRAINED: dict[str, Any] = {
     "schedule": {"rounds": 1, "pruning_fraction": 0.2},
 }
 layers = keras.layers
+
+
+@dataclass
+class Named:
+    """Stands for a trial, and for its compact network."""
+
+    compacted: Any
+
+    @property
+    def model(self) -> Any:
+        return self.compacted
 
 
 def net(kind: str, hidden: int = 12) -> keras.Model:
@@ -191,6 +203,24 @@ def test_fresh_weights_of_a_small_net_are_of_its_own_scale() -> None:
     drawn = np.abs(np.asarray(small.get_layer("second").kernel))
     assert 0.9 * limit < drawn.max() <= limit
     assert (np.asarray(small.get_layer("second").bias) == 0).all()
+
+
+@pytest.mark.parametrize(("gained", "kept"), [(0, "0"), (2, "0"), (20, "0.5")])
+def test_a_distilled_net_is_kept_only_beyond_the_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gained: int, kept: str
+) -> None:
+    """Of 24 examples two more right may be luck."""
+    job = bench(tmp_path, net("plain"), {"objective": {"max_metric_drop": 0.1}})
+    (truth,) = job.judged_split.y.values()
+    right = np.arange(len(truth)) < gained
+    answers = {
+        "plain": np.eye(3)[(truth + 1) % 3],
+        "taught": np.eye(3)[np.where(right, truth, (truth + 1) % 3)],
+    }
+    monkeypatch.setattr(distilling, "predictions", lambda _bench, name, _split: answers[name])
+    plain, taught = (Named(Named(name)) for name in answers)
+    assert distilling._better(job, plain, taught, 0.5) == (kept != "0")
+    assert ("training.distillation", kept) in [(d.field, d.chosen) for d in job.reporter.decisions]
 
 
 def test_random_units_are_as_many_of_each_group_and_others(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ def test_flops_are_twice_the_multiply_adds(layer, shape, multiplied):
     assert profiling.flops(one(layer, *shape)) == 2 * multiplied
 
 
+def test_a_fixed_batch_does_not_multiply_them() -> None:
+    inputs = keras.Input((7,), batch_size=4)
+    assert profiling.flops(keras.Model(inputs, layers.Dense(5)(inputs))) == 2 * 7 * 5
+
+
 def test_channels_first_counts_the_same():
     first = one(layers.Conv2D(6, 3, data_format="channels_first"), 4, 8, 8)
     assert profiling.flops(first) == 2 * 36 * 9 * 4 * 6
