@@ -81,7 +81,7 @@ def _load_archive(path: Path, digest: str, limits: EngineLimits, initial: bool) 
         with _extracted(archive, screening.WEIGHTS) as weights_file:
             loaded = _built(described, "keras", digest, limits, initial)
             loaded.optimizer_state = weights.from_keras_file(
-                loaded.model, weights_file, loaded.notes
+                loaded.model, weights_file, loaded.notes, described.keras_version
             )
             _tell_spent(loaded)
         _load_assets(archive, loaded.model)

@@ -14,15 +14,24 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 
 from prunery.specs.errors import PruneryError
-from worker.engine.loading import hdf5
+from worker.engine.loading import hdf5, legacy_state
 from worker.engine.loading.build import brief
 
 
-def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
+def from_keras_file(
+    model: keras.Model, path: Path, notes: list[str], keras_version: str | None = None
+) -> bool:
     """Load the weights member of a .keras archive, extracted as `*.weights.h5`.
 
     Returns whether the optimizer's state was in it and fits.
     """
+    if _is_legacy(keras_version):
+        with _weights_errors(), _as_notes(notes):
+            model.load_weights(path, objects_to_skip=_compile_state(model))
+        if getattr(model, "optimizer", None) is None:
+            return False
+        with hdf5.open_checked(path) as opened:
+            return legacy_state.from_keras_file(model, opened, notes)
     with hdf5.open_checked(path) as opened:
         has_state = _has_optimizer_state(model, opened)
     optimizer = getattr(model, "optimizer", None) if has_state else None
@@ -41,6 +50,10 @@ def from_keras_file(model: keras.Model, path: Path, notes: list[str]) -> bool:
         with _as_notes(notes):
             model.load_weights(path, objects_to_skip=skipped)
     return False
+
+
+def _is_legacy(version: str | None) -> bool:
+    return version is not None and version.startswith(("1.", "2."))
 
 
 def _has_optimizer_state(model: keras.Model, opened: Any) -> bool:
@@ -92,17 +105,19 @@ def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
             group = opened.get("model_weights", opened)
             with _weights_errors(), _as_notes(notes):
                 legacy_h5_format.load_weights_from_hdf5_group(group, model)
-            return _legacy_optimizer(model, opened)
+            return _optimizer_by_order(model, opened, notes)
     with _weights_errors(), _as_notes(notes):
         model.load_weights(path, objects_to_skip=_compile_state(model))
     return False
 
 
-def _legacy_optimizer(model: keras.Model, opened: Any) -> bool:
+def _optimizer_by_order(model: keras.Model, opened: Any, notes: list[str]) -> bool:
+    """The optimizer's state of a whole-model .h5 file: Keras 3 wrote its variables in order."""
     optimizer = getattr(model, "optimizer", None)
-    version = opened.attrs.get("keras_version", "")
-    if optimizer is None or "optimizer_weights" not in opened or not str(version).startswith("3"):
+    if optimizer is None or "optimizer_weights" not in opened:
         return False
+    if not str(opened.attrs.get("keras_version", "")).startswith("3"):
+        return legacy_state.from_hdf5(model, opened, notes)
     names = opened["optimizer_weights"].attrs.get("weight_names", ())
     values = [np.asarray(opened["optimizer_weights"][name]) for name in names]
     variables = optimizer.variables
