@@ -125,7 +125,8 @@ def _modern_object(value: dict[str, Any], kind: str) -> dict[str, Any]:
     }
     registered = value.get("registered_name")
     if home is not None:
-        registered = None if registered in (None, name, value["class_name"]) else registered
+        known = (None, name, value["class_name"], f"Custom>{name}")
+        registered = None if registered in known else registered
     else:
         home = value.get("module")
     return {

@@ -100,7 +100,8 @@ def _rate(rate: Any, decay: Any) -> Any:
 def _ends(value: Any, kind: str) -> Any:
     """A loss or metrics, in whatever lists and dicts they are nested by output."""
     if isinstance(value, list):
-        return [_ends(item, kind) for item in value]
+        # None stood for an output without metrics; an empty list does today.
+        return [_ends(item, kind) for item in value if kind == "loss" or item is not None]
     if isinstance(value, str):
         return _FUNCTIONS.get(value, value)
     if not isinstance(value, dict):

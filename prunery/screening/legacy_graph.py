@@ -3,6 +3,7 @@
 a call   [["dense", 0, 0, {"training": false}]]      args and kwargs, tensors by their history
 index    a nested model's first call counted as 1    counted as 0
 name     may hold a slash ("Conv/BatchNorm")         may not: written with "_"
+state    [["x", 0, 0], ["h", 0, 1], ["h", 0, 2]]     initial_state, by name
 tf.add   a layer TFOpLambda                          the operation of keras.ops
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 from prunery.screening import legacy_ops
 
 MODELS = ("Functional", "Model", "Sequential")
+RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D")
 _ENDS = ("input_layers", "output_layers")
 
 
@@ -24,7 +26,33 @@ def translate(config: dict[str, Any]) -> dict[str, Any]:
         return config
     graph = _Graph(layers)
     ends = {key: graph.ends(_unwrapped(config[key])) for key in _ENDS if key in config}
-    return {**config, "layers": [graph.layer(layer) for layer in layers], **ends}
+    made = [(layer, graph.layer(layer)) for layer in layers]
+    return {**config, "layers": _without_shapes(made, ends), **ends}
+
+
+def _without_shapes(made: list[tuple[Any, Any]], ends: dict[str, Any]) -> list[dict[str, Any]]:
+    """The translated layers, without `tf.shape` and the like that nothing reads any more."""
+    while True:
+        used = {name for _, new in made for name in _names_read(new.get("inbound_nodes"))}
+        used |= _names_read(ends)
+        kept = [
+            (old, new) for old, new in made if new["name"] in used or not legacy_ops.is_shape(old)
+        ]
+        if len(kept) == len(made):
+            return [new for _, new in made]
+        made = kept
+
+
+def _names_read(value: Any) -> set[str]:
+    """Names of the layers whose tensors appear somewhere in a value."""
+    if is_end(value):
+        return {value[0]}
+    if isinstance(value, dict):
+        if "keras_history" in value:
+            return {value["keras_history"][0]}
+        value = list(value.values())
+    found: set[str] = set()
+    return found.union(*map(_names_read, value)) if isinstance(value, list) else found
 
 
 def _is_layer(layer: Any) -> bool:
@@ -53,7 +81,7 @@ class _Graph:
     def layer(self, layer: dict[str, Any]) -> dict[str, Any]:
         name = self.names[layer["name"]]
         nodes = layer.get("inbound_nodes")
-        if layer["class_name"] == "TFOpLambda":
+        if layer["class_name"] in legacy_ops.CLASSES:
             made = legacy_ops.operation(layer["config"], nodes)
             if made is not None:
                 operation, calls = made
@@ -61,11 +89,12 @@ class _Graph:
                 nodes = [{"args": self._walk(args), "kwargs": {}} for args in calls]
                 return {**operation, "name": name, "inbound_nodes": nodes}
         if isinstance(nodes, list):
-            nodes = [self._node(node) for node in nodes]
+            recurrent = layer["class_name"] in RECURRENT
+            nodes = [self._node(node, recurrent=recurrent) for node in nodes]
         config = {**layer["config"], "name": name}
         return {**layer, "name": name, "config": config, "inbound_nodes": nodes}
 
-    def _node(self, node: Any) -> Any:
+    def _node(self, node: Any, *, recurrent: bool) -> Any:
         """One call of a layer: tensors first, then its keyword arguments."""
         if not isinstance(node, list) or not node:
             return node
@@ -79,6 +108,8 @@ class _Graph:
             for key, value in end[3].items()
         }
         tensors = [self._tensor(end) for end in ends]
+        if recurrent and len(tensors) > 1:
+            tensors, keywords["initial_state"] = tensors[:1], tensors[1:]
         return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": keywords}
 
     def _walk(self, value: Any) -> Any:

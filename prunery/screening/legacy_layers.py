@@ -12,6 +12,8 @@ NAMES = {
     "SyncBatchNormalization": "BatchNormalization",
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
+    "ThresholdedReLU": "ReLU",
+    "Custom>CustomScaleLayer": "CustomScaleLayer",
 }
 # Activations that TensorFlow renamed inside, written by some of its versions.
 ACTIVATIONS = {"softmax_v2": "softmax", "relu_v2": "relu", "swish_v2": "swish"}
@@ -72,6 +74,18 @@ def _leaky_relu(config: dict[str, Any]) -> None:
         config["negative_slope"] = config.pop("alpha")
 
 
+def _thresholded(config: dict[str, Any]) -> None:
+    if "theta" in config:
+        config["threshold"] = config.pop("theta")
+
+
+def _always_trainable(config: dict[str, Any]) -> None:
+    """Keras 3 gives these no say in it: they have nothing to train."""
+    config.pop("trainable", None)
+    if config.get("noise_shape", 0) is None:
+        del config["noise_shape"]
+
+
 def _input(config: dict[str, Any]) -> None:
     for key in ("ragged", "sparse"):
         if config.get(key) is None:
@@ -93,6 +107,11 @@ _LAYERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "Conv2DTranspose": _transposed,
     "Conv3DTranspose": _transposed,
     "LeakyReLU": _leaky_relu,
+    "ReLU": _thresholded,
+    "Discretization": _always_trainable,
+    "SpatialDropout1D": _always_trainable,
+    "SpatialDropout2D": _always_trainable,
+    "SpatialDropout3D": _always_trainable,
     "InputLayer": _input,
 }
 

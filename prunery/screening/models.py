@@ -75,7 +75,7 @@ def screen_model(path: Path, filename: str, limits: EngineLimits | None = None) 
             hint=FOREIGN.get(suffix, SAVE),
         )
     if start == HDF5:
-        if suffix not in H5_SUFFIXES:
+        if suffix not in (".keras", *H5_SUFFIXES):  # TensorFlow up to 2.12 wrote HDF5 as .keras
             raise PruneryError(
                 "file_type_mismatch", f"The file's name says {suffix}, its content is HDF5."
             )

@@ -63,6 +63,7 @@ def snapshot() -> dict[str, Any]:
             "layer": {
                 "keras.layers": sorted(layers),
                 "keras.src.applications.convnext": ["LayerScale"],
+                "keras.src.applications.inception_resnet_v2": ["CustomScaleLayer"],
             },
             "model": {
                 "keras": ["Sequential"],
