@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prunery.specs.recipe import Objective, Recipe, Schedule
 from tests.engine import jobs
-from worker.engine.lottery import limits, rounds
+from worker.engine.lottery import limits, rewinding, rounds
 from worker.engine.lottery.descent import Made, Step, next_step
 
 LIMITED = Objective(max_metric_drop=0.01)
@@ -94,3 +95,24 @@ def test_fresh_weights_that_won_are_shipped_as_what_they_are(
     assert seen[-1] == "fresh"
     assert done.report.verdict.shipped == "fresh_small"
     assert done.report.verdict.winning_ticket is not True
+
+
+def test_at_a_miss_trained_weights_go_before_fresh_ones_and_the_worst_arm_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fine-tuning rescued most levels that the first arm missed, and ends soonest."""
+    seen: dict[int, list[tuple[str, str]]] = {}
+    real = rounds.Round._try
+
+    def noted(self: rounds.Round, level: int, arm: rewinding.Arm, *rest: Any) -> Any:
+        seen.setdefault(level, []).append((arm.rewind, arm.schedule))
+        return real(self, level, arm, *rest)
+
+    monkeypatch.setattr(rounds.Round, "_try", noted)
+    monkeypatch.setattr(limits, "holds", lambda *_: False)
+    schedule = {"kind": "adaptive", "rounds": 2}
+    jobs.prune(tmp_path, {"objective": {"max_metric_drop": 0.5}, "schedule": schedule})
+    first = [(start, "constant_ema") for start in ("initial", "none", "fresh")]
+    assert seen[1] == first
+    assert len(seen[2]) == 2
+    assert set(seen[2]) < set(first)

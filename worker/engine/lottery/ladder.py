@@ -65,7 +65,7 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
             record = _play(turn, level, step, plan)
         if record is None:
             break
-        plan = after(plan, Arm(record.notes["rewind"], record.notes["schedule"]), bench.recipe)
+        plan = after(plan, *_judged_arms(record), bench.recipe)
         if _nothing_more(ladder.records, record):
             if all(made.within_limit for made in ladder.records):
                 why = "Nothing more could be removed: every group is at its minimum."
@@ -129,6 +129,12 @@ def _play(turn: Round, level: int, step: Step, plan: list[Arm]) -> LevelRecord |
         if stopping.finish_asked() and not stopping.stop_asked():
             return None
         raise
+
+
+def _judged_arms(record: LevelRecord) -> tuple[Arm, Arm | None]:
+    """The arm that won a level, and the one given up on after it."""
+    won, lost = (record.notes["rewind"], record.notes["schedule"]), record.notes.get("lost")
+    return Arm(*won), None if lost is None else Arm(*lost)
 
 
 def _nothing_more(made: list[LevelRecord], new: LevelRecord) -> bool:

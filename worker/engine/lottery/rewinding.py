@@ -50,15 +50,19 @@ class Arm:
 
 
 def arms(bench: Bench) -> list[Arm]:
-    """The arms to try, the default first; with steps that adapt, fresh weights are one."""
+    """The arms to try, the default first; with steps that adapt, fresh weights are the last.
+
+    Where several starts are tried at level after level, other rates are not: of twenty ladders of
+    plain nets a rate falling to zero won none.
+    """
     starts = _starts(bench)
     schedules = _schedules(bench)
-    first = [Arm(starts[0], schedules[0])]
-    others = [Arm(start, schedules[0]) for start in starts[1:]]
-    others += [Arm(starts[0], schedule) for schedule in schedules[1:]]
+    found = [Arm(start, schedules[0]) for start in starts]
+    if len(starts) == 1 or not is_adaptive(bench.recipe):
+        found += [Arm(starts[0], schedule) for schedule in schedules[1:]]
     if bench.trains and is_adaptive(bench.recipe) and bench.recipe.rewind.to == "auto":
-        others.insert(0, Arm("fresh", schedules[0]))
-    return first + others
+        found.append(Arm("fresh", schedules[0]))
+    return found
 
 
 def redraw(bench: Bench, arm: Arm, level: int) -> dict[str, int]:
@@ -66,11 +70,14 @@ def redraw(bench: Bench, arm: Arm, level: int) -> dict[str, int]:
     return {"redraw": bench.seed_for("trial", level)} if arm.rewind == "fresh" else {}
 
 
-def after(arms: list[Arm], won: Arm, recipe: Recipe) -> list[Arm]:
-    """The arms of the next level: the winner; where steps adapt, the others after it."""
+def after(arms: list[Arm], won: Arm, lost: Arm | None, recipe: Recipe) -> list[Arm]:
+    """The arms of the next level: the winner; where steps adapt, the others after it.
+
+    lost: the last of three or more that were all tried; it is not tried again.
+    """
     if not is_adaptive(recipe):
         return [won]
-    return [won, *(arm for arm in arms if arm != won)]
+    return [won, *(arm for arm in arms if arm not in (won, lost))]
 
 
 def dense_schedule(bench: Bench) -> RateSchedule:

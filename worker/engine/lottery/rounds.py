@@ -53,9 +53,9 @@ class Round:
         choice = self._choose(level, step, previous)
         before = self._judge_cut(choice, previous)
         bench.reporter.stage("retraining", level, levels)
-        arm, trial = self._tried(level, arms, choice, previous)
+        arm, trial, lost = self._tried(level, arms, choice, previous)
         bench.reporter.stage("compacting", level, levels)
-        record = self._write(level, step, arm, trial, choice, before, began)
+        record = self._write(level, step, arm, trial, choice, before, began, lost)
         self._trainer.forget(f"level-{level}/")
         return record
 
@@ -102,17 +102,18 @@ class Round:
 
     def _tried(
         self, level: int, arms: Sequence[Arm], choice: Kept | Masks, previous: Arrays
-    ) -> tuple[Arm, Trial]:
+    ) -> tuple[Arm, Trial, Arm | None]:
+        """The arm that won, its network, and the arm that did worst where three or more ran."""
         bench, tried = self._bench, []
         for arm in arms:
             trial = self._try(level, arm, choice, previous)
             tried.append((arm, trial))
             if is_adaptive(bench.recipe) and limits.holds(bench, trial.compacted.model, trial.best):
                 self._say_what_won(tried, arm)
-                return arm, trial
+                return arm, trial, None
         best = self._better(tried)
         self._say_what_won(tried, best[0])
-        return best
+        return *best, self._worst(tried) if len(tried) > 2 else None
 
     def _try(self, level: int, arm: Arm, choice: Kept | Masks, previous: Arrays) -> Trial:
         bench = self._bench
@@ -145,6 +146,13 @@ class Round:
                 best = (arm, trial)
         return best
 
+    def _worst(self, tried: list[tuple[Arm, Trial]]) -> Arm:
+        """Of equal ones the last; the arm that won is never it."""
+        left = tried[:]
+        while len(left) > 1:
+            left.remove(self._better(left))
+        return left[0][0]
+
     def _say_what_won(self, tried: list[tuple[Arm, Trial]], won: Arm) -> None:
         if len(tried) > 1:
             said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
@@ -161,6 +169,7 @@ class Round:
         choice: Any,
         before: float | None,
         began: float,
+        lost: Arm | None,
     ) -> LevelRecord:
         bench = self._bench
         run = trial.run
@@ -197,6 +206,7 @@ class Round:
             notes={
                 "rewind": arm.rewind,
                 "schedule": arm.schedule,
+                "lost": None if lost is None else (lost.rewind, lost.schedule),
                 "basis": step.basis,
                 "fraction": step.fraction,
                 "epochs": self._epochs(step.basis, arm, run.epochs if run else 0),
