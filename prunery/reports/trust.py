@@ -34,6 +34,7 @@ def _checks(report: Report, measure: Measure, language: Language) -> Iterator[Ch
     yield _test(report, language)
     yield from _over(report, measure, language)
     yield from _few(report, measure, language)
+    yield from _few_to_choose_by(report, measure, language)
     yield from shipped(report, measure, language)
     if any(one.examples == 1 for one in report.compact.latency):
         yield Check(
@@ -139,6 +140,25 @@ def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check
             measure.examples,
             number=measure.numbers.integer(measure.examples),
             amount=measure.show_change(half),
+        ),
+        tone="caution",
+    )
+
+
+def _few_to_choose_by(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
+    """Where a single answer decides whether a size is within the limit."""
+    limit, count = report.comparison.allowed_drop, report.data.examples.get("validation", 0)
+    if measure.kind != "answers" or not limit or not 0 < count * limit < 1:
+        return
+    yield Check(
+        language.gettext("There were few examples to choose by"),
+        language.ngettext(
+            "The size was chosen on %(number)s example, where one answer weighs more than the "
+            "loss you allowed.",
+            "The size was chosen on %(number)s examples, where one answer weighs more than the "
+            "loss you allowed.",
+            count,
+            number=measure.numbers.integer(count),
         ),
         tone="caution",
     )

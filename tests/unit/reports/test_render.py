@@ -232,6 +232,13 @@ def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
     assert "the loss is above your limit" not in render(reports.report())
 
 
+@pytest.mark.parametrize(("examples", "told"), [(14, True), (99, True), (300, False)])
+def test_a_size_chosen_by_single_answers_is_told(examples: int, told: bool) -> None:
+    data = Data(examples={"train": 1_000, "validation": examples, "test": 5_000})
+    html = render(reports.report(data=data, comparison=reports.comparison(allowed_drop=0.01)))
+    assert (f"chosen on {examples} examples, where one answer weighs more" in html) == told
+
+
 def test_a_ticket_within_the_noise_is_not_called_a_loser() -> None:
     margin = Interval(value=0.009, low=-0.0076, high=0.0256)
     verdict = Verdict(outcome="smaller", sentence="", winning_ticket=False, ticket_margin=margin)
