@@ -1,4 +1,4 @@
-"""The `prunery` command. Exit codes: 0 done, 1 it failed (problem document on stderr), 2 wrong use.
+"""The `prunery` command. Exit codes: 0 done, 1 it failed, 2 wrong use, 130 stopped by Ctrl-C.
 
 Commands that need a server's or an engine's code join through the entry points of the group
 `prunery.commands`; each is a function `register(app: typer.Typer) -> None`.
@@ -7,6 +7,7 @@ Commands that need a server's or an engine's code join through the entry points 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 
 import typer
@@ -43,9 +44,23 @@ def main() -> None:
 
 
 def print_problem(error: PruneryError) -> None:
-    """The problem document, alone on stderr, so that a program can read it."""
-    document = error.problem().model_dump_json(indent=2, exclude_none=True)
-    sys.stderr.write(document + "\n")
+    """For a program the problem document, alone on stderr; at a terminal a few lines of words."""
+    if sys.stderr.isatty():
+        words = "\n".join(_in_words(error))
+    else:
+        words = error.problem().model_dump_json(indent=2, exclude_none=True)
+    sys.stderr.write(words + "\n")
+
+
+def _in_words(error: PruneryError) -> Iterator[str]:
+    """What is wrong, where, and what to do about it."""
+    problem = error.problem()
+    yield f"{problem.title}. {problem.detail}"
+    for one in problem.errors:
+        if one.message not in problem.detail:
+            yield f"  {one.pointer.lstrip('/').replace('/', '.')}: {one.message}"
+    if not problem.errors:
+        yield problem.hint
 
 
 def exit_code(error: PruneryError) -> int:

@@ -29,12 +29,19 @@ if TYPE_CHECKING:
     from worker.engine.reporter import Reporter
 
 from worker.architecture import joined
+from worker.kept import kept
 
 local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
 )
 USUAL = DatasetOptions()
+INTERRUPTED = 130
+"""128 + SIGINT, as a shell says it."""
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".keras or .h5")]
+Dataset = Annotated[
+    Path | None,
+    typer.Argument(exists=True, dir_okay=False, help="Examples: .npz, .csv or .zip."),
+]
 Architecture = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="model.to_json() of a weights-only .h5."),
@@ -48,7 +55,7 @@ Settings = Annotated[
 @local.command("inspect")
 def inspect_command(
     model: Model,
-    dataset: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    dataset: Dataset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
     architecture: Architecture = None,
@@ -67,14 +74,16 @@ def inspect_command(
 @local.command("prune")
 def prune_command(
     model: Model,
-    dataset: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False)] = None,
+    dataset: Dataset = None,
     out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("pruned"),
     preset: Preset = None,
     recipe: Annotated[
         Path | None, typer.Option(exists=True, help="A recipe, or a report.json to repeat.")
     ] = None,
     settings: Settings = None,
-    initial_model: Annotated[Path | None, typer.Option(exists=True)] = None,
+    initial_model: Annotated[
+        Path | None, typer.Option(exists=True, help="The model before it was trained.")
+    ] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
     feature_column: Annotated[
         list[str] | None, typer.Option(help="A column to learn from; all others, unless given.")
@@ -100,8 +109,11 @@ def prune_command(
         asked = read_recipe(preset, recipe, settings or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    with joined(model, architecture) as path:
-        report = prune(path, dataset, asked, out, options, initial_model)
+    try:
+        report = prune(model, dataset, asked, out, options, initial_model, architecture)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from here.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
     from prunery.tables import result_table
 
     console = Console()
@@ -149,42 +161,67 @@ def prune(
     out: Path,
     options: DatasetOptions | None = None,
     initial_model: Path | None = None,
+    architecture: Path | None = None,
 ) -> Report:
     """Run a whole job here and write its artifacts to `out`, complete or not at all.
 
-    Raises `PruneryError` with what went wrong; `out` is then left as it was.
+    Raises `PruneryError` with what went wrong; `out` is then left as it was. Raises
+    `KeyboardInterrupt` where it was stopped: the same call then goes on from the last step.
     """
-    from prunery import reports
-    from worker.engine.job import run
-    from worker.packing import pack_folder
-
-    resolved = resolve(recipe)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".prunery-", dir=out.parent) as folder:
-        work = Path(folder)
+    resolved, options = resolve(recipe), options or DatasetOptions()
+    given = (model, dataset, initial_model, architecture)
+    asked = (resolved.model_dump_json(), options.model_dump_json())
+    with kept(out, given, *asked) as work, joined(model, architecture) as joined_model:
         spec = EngineSpec(
             kind="prune",
-            model=model.absolute(),
+            model=joined_model.absolute(),
             model_filename=model.name,
+            architecture_filename=architecture.name if architecture else None,
             dataset=dataset.absolute() if dataset else None,
             dataset_filename=dataset.name if dataset else None,
-            dataset_options=options or DatasetOptions(),
+            dataset_options=options,
             initial_model=initial_model.absolute() if initial_model else None,
             recipe=resolved,
-            work_dir=work.absolute(),
-            levels_dir=work.absolute() / "levels",
-            out_dir=work.absolute() / "out",
+            work_dir=work,
+            levels_dir=work / "levels",
+            checkpoint_dir=work / "checkpoint",
+            out_dir=work / "out",
         )
-        with _listening(Console(stderr=True)) as reporter:
-            run(spec, reporter)
-        report = Report.model_validate_json((work / "out" / "report.json").read_bytes())
-        (work / "out" / "report.html").write_text(reports.render(report), encoding="utf-8")
-        _copy_levels(work / "levels", work / "out" / "levels")
-        pack_folder(work / "out")
+        report = _finished(spec, work)
         out.mkdir(exist_ok=True)
         for path in sorted((work / "out").iterdir()):
             _replace(path, out / path.name)
     return report
+
+
+def _finished(spec: EngineSpec, work: Path) -> Report:
+    """Run the engine in `work` and add to its files what is made from them."""
+    from prunery import reports
+    from worker.packing import pack_folder
+
+    made = work / "out"
+    shutil.rmtree(made, ignore_errors=True)
+    _run_stoppably(spec)
+    report = Report.model_validate_json((made / "report.json").read_bytes())
+    (made / "report.html").write_text(reports.render(report), encoding="utf-8")
+    _copy_levels(work / "levels", made / "levels")
+    pack_folder(made)
+    return report
+
+
+def _run_stoppably(spec: EngineSpec) -> None:
+    """Run the engine; the first Ctrl-C lets it write down where it is, the second does not."""
+    console = Console(stderr=True)
+    with _listening(console) as reporter:
+        from worker.engine.job import run
+        from worker.engine.stopping import interruptible
+        from worker.engine.training import Interrupted
+
+        with interruptible(lambda: console.print("Stopping. Ctrl-C again stops at once.")):
+            try:
+                run(spec, reporter)
+            except Interrupted:
+                raise KeyboardInterrupt from None
 
 
 def _copy_levels(levels: Path, target: Path) -> None:
@@ -203,7 +240,7 @@ def _replace(source: Path, target: Path) -> None:
 @contextmanager
 def _listening(console: Console | None) -> Iterator[Reporter]:
     """A reporter that draws one line of progress; silent without a console."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _import_tensorflow()
     from worker.engine.reporter import Reporter
 
     if console is None:
@@ -211,6 +248,19 @@ def _listening(console: Console | None) -> Iterator[Reporter]:
         return
     with JobBar(console) as bar:
         yield Reporter(_Drawn(bar))
+
+
+def _import_tensorflow() -> None:
+    """It greets on the standard error before it can be told not to."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(nowhere)
 
 
 class _Drawn:

@@ -163,6 +163,7 @@ class EngineSpec(Wire):
     kind: Literal["inspect_model", "inspect_dataset", "prune", "choose"]
     model: Path | None = None
     model_filename: str | None = None
+    architecture_filename: str | None = None
     dataset: Path | None = None
     dataset_filename: str | None = None
     dataset_options: DatasetOptions = DatasetOptions()

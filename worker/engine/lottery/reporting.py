@@ -239,6 +239,8 @@ def _command(bench: Bench) -> str:
         parts.append(spec.dataset_filename or "data.npz")
     if spec.initial_model is not None:
         parts += ["--initial-model", "initial.keras"]
+    if spec.architecture_filename is not None:
+        parts += ["--architecture", spec.architecture_filename]
     parts += _reading(spec.dataset_options)
     if bench.trains and bench.recipe.training.loop == "auto":
         # Loops differ in rounding, and another trial may choose another one.

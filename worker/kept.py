@@ -1,0 +1,57 @@
+"""Where a local run works: a folder that outlives a stop, so that the same command goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prunery.specs.errors import PruneryError
+
+
+@contextmanager
+def kept(out: Path, files: Iterable[Path | None], *asked: str) -> Iterator[Path]:
+    """A folder beside `out`, the same for the same files, wishes and `out`.
+
+    It is removed at the end, whatever that was; only a run that was stopped (KeyboardInterrupt,
+    or the process killed) leaves it. Raises `conflict` while another run is at work in it.
+    """
+    folder = out.absolute().parent / f".prunery-{_digest(out, files, asked)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _claim(descriptor)
+        try:
+            yield folder
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        shutil.rmtree(folder)
+    finally:
+        os.close(descriptor)
+
+
+def _claim(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PruneryError(
+            "conflict",
+            "The same command is running already.",
+            hint="Wait for it, or give another --out.",
+        ) from None
+
+
+def _digest(out: Path, files: Iterable[Path | None], asked: Iterable[str]) -> str:
+    """Files by place, size and time: to read them takes long, to begin anew is never wrong."""
+    known = [str(out.absolute()), *asked]
+    for path in files:
+        state = path.stat() if path is not None else None
+        known.append(f"{path and path.absolute()} {state and (state.st_size, state.st_mtime_ns)}")
+    return hashlib.sha256("\0".join(known).encode()).hexdigest()[:16]
