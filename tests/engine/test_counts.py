@@ -76,6 +76,17 @@ def test_widths_are_multiples_and_groups_below_one_stay_whole(tmp_path: Path):
     assert widths(found)["d100"] < 100
 
 
+def test_a_target_is_met_in_multiples_too(tmp_path: Path):
+    """Units of `d100` are all alike: ranked together, those of the other layers go first."""
+    model = dense_chain(100, 36)
+    kernel = model.get_layer("d100").kernel
+    kernel.assign(keras.ops.ones_like(kernel))
+    recipe = {"objective": {"parameters_ratio": 0.9}, "criterion": {"over": "in"}, "round_to": 8}
+    found = widths(pruned(tmp_path, model, **recipe))
+    assert found["d100"] in (96, 88, 80)
+    assert found["d36"] in (32, 24)
+
+
 def test_no_group_falls_below_the_minimum(tmp_path: Path):
     recipe = {"minimum_kept": 0.3, "schedule": {"pruning_fraction": 0.95}}
     found = pruned(tmp_path, dense_chain(40, 25, 7), **recipe)

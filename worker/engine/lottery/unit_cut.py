@@ -167,7 +167,8 @@ def _trimmed(
 
     def remove_one(start: Kept, name: str) -> Kept | None:
         counts = trim.counts_of(start)
-        smaller = {**counts, name: counts[name] - bench.recipe.round_to}
+        below = (counts[name] - 1) // limits.round_to * limits.round_to
+        smaller = {**counts, name: below}
         if smaller[name] < limits.floor(name) or limits.fractions.get(name) is not None:
             return None
         return widths.select(scores, kept, smaller)
