@@ -119,9 +119,15 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """`training.epochs: 0` implies: no rewind, no controls, and no limit that nobody asked for."""
+    """`training.epochs: 0` implies: no rewind, no controls, and no limit that nobody asked for.
+
+    `training.retrain_epochs: 0` implies the first two.
+    """
     training = merged.get("training")
-    if not isinstance(training, Mapping) or training.get("epochs") != 0:
+    if not isinstance(training, Mapping) or 0 not in (
+        training.get("epochs"),
+        training.get("retrain_epochs"),
+    ):
         return merged
     implied: dict[str, Any] = {}
     rewind = asked.get("rewind", {})
@@ -129,7 +135,7 @@ def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[
         implied["rewind"] = {"to": "none", "rescale_init": False}
     if "controls" not in asked:
         implied["controls"] = []
-    if "objective" not in asked:
+    if "objective" not in asked and training.get("epochs") == 0:
         keeps_target = merged["objective"].get("parameters_ratio")
         implied["objective"] = {"parameters_ratio": keeps_target} if keeps_target else {}
     return {**merged, **implied}

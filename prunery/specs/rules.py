@@ -40,8 +40,20 @@ def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
     yield from _controls(recipe)
     yield from _rewind(recipe)
     yield from _early_bird(recipe)
+    yield from _limit(recipe)
     if recipe.training.epochs == 0:
         yield from _without_training(recipe)
+    elif recipe.training.retrain_epochs == 0:
+        yield from _without_retraining(recipe)
+
+
+def _limit(recipe: Recipe) -> Iterator[FieldError]:
+    drop = recipe.objective.max_metric_drop
+    if drop is not None and drop > 1:
+        yield FieldError(
+            pointer="/objective/max_metric_drop",
+            message=f"Is a share, not percent: for {drop:g} points write {drop / 100:g}.",
+        )
 
 
 def _granularity(recipe: Recipe) -> Iterator[FieldError]:
@@ -54,6 +66,8 @@ def _granularity(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(pointer="/n_m", message='Goes with granularity "n:m": for example [2, 4].')
     if recipe.n_m is not None and recipe.n_m[0] >= recipe.n_m[1]:
         yield FieldError(pointer="/n_m", message="n of every m are kept, so n must be below m.")
+    if granularity == "n:m":
+        yield from _without_fractions(recipe)
     if granularity == "unit" and recipe.objective.density is not None:
         yield FieldError(
             pointer="/objective/density",
@@ -68,6 +82,15 @@ def _granularity(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(
             pointer="/round_to", message='Counts units: write 1, or set granularity to "unit".'
         )
+
+
+def _without_fractions(recipe: Recipe) -> Iterator[FieldError]:
+    """n of m is the same everywhere: a layer keeps it, or is protected."""
+    message = "n_m says how much stays in every layer: leave it out, or name the layer in protect."
+    if any(recipe.layer_fractions.values()):
+        yield FieldError(pointer="/layer_fractions", message=message)
+    if recipe.schedule.output_layer_fraction:
+        yield FieldError(pointer="/schedule/output_layer_fraction", message=message)
 
 
 def _criterion(recipe: Recipe) -> Iterator[FieldError]:
@@ -154,6 +177,16 @@ def _without_training(recipe: Recipe) -> Iterator[FieldError]:
     if recipe.replicates > 1:
         message = "Without training (training.epochs is 0) every run is the same: write 1."
         yield FieldError(pointer="/replicates", message=message)
+
+
+def _without_retraining(recipe: Recipe) -> Iterator[FieldError]:
+    """Weights that went back and are not trained again have learned nothing."""
+    if recipe.rewind.to != "none":
+        message = 'Nothing is trained again (training.retrain_epochs is 0): write "none".'
+        yield FieldError(pointer="/rewind/to", message=message)
+    if recipe.controls:
+        message = "Controls are trained as long as levels (training.retrain_epochs is 0): write []."
+        yield FieldError(pointer="/controls", message=message)
 
 
 def _beyond(recipe: Recipe) -> bool:

@@ -18,6 +18,7 @@ from tests.integration.api.worker import DATA, SUMMARY, Worker
 
 Recipe = dict[str, Any]
 REDUCE: Recipe = {"objective": {"parameters_ratio": 0.5}}
+N_OF_M: Recipe = {"granularity": "n:m", "n_m": [2, 4], "controls": [], **REDUCE}
 
 # What the recipe alone gives away: every client refuses it, also the command line without a server.
 ALONE: list[tuple[Recipe, str, str]] = [
@@ -104,6 +105,19 @@ ALONE: list[tuple[Recipe, str, str]] = [
     ({"training": {"epochs": 0}, "rewind": {"to": "initial"}}, "/rewind/to", '"none"'),
     ({"training": {"epochs": 0}, "controls": ["fresh_small"]}, "/controls", "write []"),
     ({"training": {"epochs": 0}, "replicates": 3}, "/replicates", "write 1"),
+    ({"training": {"retrain_epochs": 0}, "rewind": {"to": "initial"}}, "/rewind/to", '"none"'),
+    ({"training": {"retrain_epochs": 0}, "controls": ["fresh_small"]}, "/controls", "write []"),
+    ({"objective": {"max_metric_drop": 5}}, "/objective/max_metric_drop", "write 0.05"),
+    (
+        {**N_OF_M, "layer_fractions": {"hidden": 0.3}},
+        "/layer_fractions",
+        "name the layer in protect",
+    ),
+    (
+        {**N_OF_M, "schedule": {"output_layer_fraction": 0.1}},
+        "/schedule/output_layer_fraction",
+        "name the layer in protect",
+    ),
 ]
 
 # What the model or the data give away (four features, three classes, layers `hidden` and `out`).

@@ -52,3 +52,11 @@ def test_field_of_several_types_is_one_error() -> None:
     assert list(found) == ["/training/batch_size"]
     assert "auto" in found["/training/batch_size"]
     assert ". Or " in found["/training/batch_size"]
+
+
+@pytest.mark.parametrize("length", ["epochs", "retrain_epochs"])
+def test_without_retraining_weights_stay_where_they_are(length: str) -> None:
+    recipe = presets.resolve({"training": {length: 0}})
+    assert recipe.rewind.to == "none"
+    assert recipe.controls == ()
+    assert (recipe.objective.max_metric_drop is None) == (length == "epochs")
