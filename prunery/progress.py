@@ -23,6 +23,8 @@ from rich.text import Text
 from prunery.specs.job import JobView
 from prunery.transfer import Progress as Callback
 
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C stopped, as shells have it: 128 + SIGINT."""
 STAGE_WORDS = {
     "checking": "checking the files",
     "dense": "learning",

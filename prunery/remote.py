@@ -1,4 +1,4 @@
-"""Commands that talk to a server: push, prune, watch, get, jobs."""
+"""Commands that talk to a server: push, prune, watch, get, jobs, finish, cancel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from prunery.asked import read_recipe
 from prunery.client import Client
 from prunery.connection import RemoteError
-from prunery.progress import JobBar, file_bar
+from prunery.progress import INTERRUPTED, JobBar, file_bar
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView
 from prunery.tables import result_table
@@ -28,6 +28,7 @@ Server = Annotated[
 ]
 Key = Annotated[str | None, typer.Option("--key", envvar="PRUNERY_KEY", help="An API key.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Job = Annotated[str, typer.Argument(help="The id of a job (job_...).")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for the files.")]
 
 _console = Console(highlight=False)
@@ -40,6 +41,8 @@ def register(app: typer.Typer) -> None:
     app.command()(watch)
     app.command()(get)
     app.command()(jobs)
+    app.command()(finish)
+    app.command()(cancel)
 
 
 def push(
@@ -102,7 +105,7 @@ def prune(
 
 
 def watch(
-    job: Annotated[str, typer.Argument(help="The id of a job (job_...).")],
+    job: Job,
     server: Server = None,
     key: Key = None,
 ) -> None:
@@ -112,7 +115,7 @@ def watch(
 
 
 def get(
-    job: Annotated[str, typer.Argument(help="The id of a job (job_...).")],
+    job: Job,
     names: Annotated[
         list[str] | None, typer.Argument(help="Files; all.zip holds every one of them.")
     ] = None,
@@ -137,6 +140,19 @@ def jobs(server: Server = None, key: Key = None, as_json: AsJson = False) -> Non
         created = f"{job.created_at:%Y-%m-%d %H:%M}"
         table.add_row(job.id, job.name, job.status, f"{job.progress:.0%}", created)
     _console.print(table)
+
+
+def finish(job: Job, server: Server = None, key: Key = None) -> None:
+    """Stop a running job and keep the best size so far."""
+    with Client(server, key) as client:
+        client.finish(job)
+    _console.print(f"Packing the best size; `prunery watch {job}` follows it.", soft_wrap=True)
+
+
+def cancel(job: Job, server: Server = None, key: Key = None) -> None:
+    """Stop a job; nothing of it is kept."""
+    with Client(server, key) as client:
+        _console.print(client.cancel(job).status)
 
 
 def _push(client: Client, file: Path, *, quiet: bool = False) -> ModelView | DatasetView:
@@ -165,10 +181,15 @@ def _uploaded(client: Client, given: str, prefix: str) -> str:
 
 
 def _follow(client: Client, job_id: str) -> None:
-    with JobBar(_console) as bar:
-        last: JobView | None = None
-        for last in client.watch(job_id):
-            bar.show(last)
+    last: JobView | None = None
+    try:
+        with JobBar(_console) as bar:
+            for last in client.watch(job_id):
+                bar.show(last)
+    except KeyboardInterrupt:
+        ways = f"`prunery watch {job_id}` follows it, `prunery cancel {job_id}` stops it."
+        _console.print(f"The job goes on: {ways}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
     if last is None or last.status == "succeeded":
         report = client.report(job_id)
         _console.print(result_table(report))

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from prunery.asked import read_recipe
-from prunery.progress import JobBar, stage_words, time_left
+from prunery.progress import INTERRUPTED, JobBar, stage_words, time_left
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.events import Event, ProgressEvent, StageEvent
 from prunery.specs.job import EngineSpec
@@ -35,8 +35,6 @@ local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
 )
 USUAL = DatasetOptions()
-INTERRUPTED = 130
-"""128 + SIGINT, as a shell says it."""
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".keras or .h5")]
 Dataset = Annotated[
     Path | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -71,6 +72,27 @@ def test_a_failed_job_exits_1_with_its_problem_alone_on_stderr(
     assert failed.returncode == 1
     assert json.loads(failed.stderr)["code"] == "deadline_exceeded"
     assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it(
+    service_url: str, small_fashion: Path
+) -> None:
+    arguments = ("prune", str(article_model.FILE), str(small_fashion), "--server", service_url)
+    endless = ("--preset", "article", "--set", "training.epochs=1000")
+    command = [sys.executable, "-m", "prunery", *arguments, *endless]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        job = next(line for line in waiting.stdout if line.startswith("job ")).split()[1]
+        next(waiting.stdout)  # it is being followed
+        waiting.send_signal(signal.SIGINT)
+        rest = waiting.stdout.read()
+    assert waiting.returncode == 130
+    assert f"prunery cancel {job}" in rest
+    cancelled = _prunery("cancel", job, "--server", service_url)
+    assert cancelled.stdout.strip() in ("cancelling", "cancelled")
+    watched = _prunery("watch", job, "--server", service_url)
+    assert watched.returncode == 1
+    assert "cancelled" in json.loads(watched.stderr)["detail"]
 
 
 def test_a_recipe_that_makes_no_sense_is_wrong_usage(

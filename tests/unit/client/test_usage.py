@@ -34,7 +34,8 @@ def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
 def test_every_command_explains_itself() -> None:
     found = CliRunner().invoke(cli.build(), ["--help"])
     assert found.exit_code == 0
-    commands = {"push", "prune", "watch", "get", "jobs", "up", "migrate", "work", "serve"}
+    commands = {"push", "prune", "watch", "get", "jobs", "finish", "cancel"}
+    commands |= {"up", "migrate", "work", "serve", "local"}
     assert commands <= set(found.output.split())
 
 
