@@ -131,13 +131,13 @@ def _loss(label: LabelInfo, width: int, recipe: Recipe) -> Iterator[FieldError]:
     loss = recipe.training.loss
     if loss == "auto" or not recipe.training.epochs:
         return
-    instead = _better_loss(loss.lower(), label.kind, width)
+    instead = better_loss(loss.lower(), label.kind, width)
     if instead is not None:
         message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
         yield FieldError(pointer="/recipe/training/loss", message=message)
 
 
-def _better_loss(loss: str, labels: str, width: int) -> str | None:
+def better_loss(loss: str, labels: str, width: int) -> str | None:
     """What to write instead of a loss that cannot work; None where it can."""
     numeric = any(word in loss for word in _NUMERIC)
     if width == 1 and "categorical" in loss:

@@ -164,3 +164,21 @@ def test_a_path_means_all_that_lies_inside(tmp_path: Path) -> None:
     gone = {key: int((~kept).sum()) for key, kept in mask.items()}
     assert gone["lstm/lstm_cell/kernel"] == 6 * 32 // 2
     assert gone["gru/gru_cell/kernel"] == 8 * 12 // 10
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pointer", "instead"),
+    [
+        ({"training": {"loss": "hinge"}}, "/training/loss", "sparse_categorical_crossentropy"),
+        ({"rewind": {"to": "step", "at": 61}, "training": {"epochs": 4}}, "/rewind/at", "at most"),
+    ],
+)
+def test_what_the_data_rule_out_is_refused_without_a_server_too(
+    tmp_path: Path, recipe: dict[str, Any], pointer: str, instead: str
+) -> None:
+    with pytest.raises(PruneryError) as caught:
+        jobs.prune(tmp_path, {**recipe, "objective": {}})
+    (error,) = caught.value.errors
+    assert error.pointer == pointer
+    assert instead in error.message
+    assert not list((tmp_path / "levels").glob("0"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from prunery.screening import asked, reach
+from prunery.screening import asked, fit, reach
 from prunery.specs.errors import FieldError, PruneryError
 from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
@@ -32,6 +33,30 @@ def check_labels(bench: Bench) -> None:
     if bench.recipe.criterion.name in _NEEDS_LABELS and bench.loss is None:
         message = 'Needs examples with labels: add them, or write "magnitude".'
         _refuse([FieldError(pointer="/criterion/name", message=message)])
+
+
+def check_loss(bench: Bench) -> None:
+    """Raise `recipe_invalid` for a loss that cannot work with these labels and outputs."""
+    loss, shapes = bench.recipe.training.loss, [t.shape for t in bench.summary.outputs]
+    if bench.dataset is None or loss == "auto" or not bench.trains:
+        return
+    width = shapes[0][0] if len(shapes) == 1 and len(shapes[0]) == 1 else None
+    instead = width and fit.better_loss(loss.lower(), bench.dataset.labels, width)
+    if instead:
+        message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
+        _refuse([FieldError(pointer="/training/loss", message=message)])
+
+
+def check_rewind_point(bench: Bench) -> None:
+    """Raise `recipe_invalid` for a step beyond the epochs that the recipe asks for."""
+    assert bench.spec.recipe is not None
+    epochs, at = bench.spec.recipe.training.epochs, bench.recipe.rewind.at
+    if bench.dataset is None or epochs == "auto" or bench.recipe.rewind.to != "step":
+        return
+    steps = math.ceil(len(bench.dataset.train) / bench.batch_size) * epochs
+    if at > steps:
+        message = f"The dense training has at most {steps} steps: write a smaller number."
+        _refuse([FieldError(pointer="/rewind/at", message=message)])
 
 
 def check_past(bench: Bench) -> None:

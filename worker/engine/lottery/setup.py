@@ -55,7 +55,9 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         reporter.warn("model", note)
     if spec.dataset is not None:
         bench.dataset = _dataset(bench)
+        premises.check_loss(bench)
         _settle_task(bench)
+        premises.check_rewind_point(bench)
     elif recipe.training.epochs != 0:
         raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
     premises.check_labels(bench)
