@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from app.jobs.results import saved_as
-from prunery.reports.language import Language
+from prunery.reports.language import SOURCE, Language
 from prunery.reports.numbers import Numbers
 from prunery.specs.job import ArtifactView, JobView, ModelView, Status
 from prunery.specs.models import TensorInfo
@@ -19,7 +19,7 @@ class File:
 
     url: str
     name: str
-    size_bytes: int
+    size_bytes: int | None
     whom: str
 
 
@@ -28,7 +28,7 @@ def files(job: JobView, language: Language) -> tuple[File, ...]:
     say = language.gettext
     whom = {
         "model.keras": say("The same kind of file you gave us. Start with this one."),
-        "report.html": say("The report in English, to keep or to print. Opens without a network."),
+        "report.html": say("The report, to keep or to print. Opens without a network."),
         "all.zip": say("Everything in one archive, every size included."),
         "masked.keras": say("For checking: your network at full size, the removed parts zero."),
         "certificate.json": say("For checking: the proof that both compute the same."),
@@ -36,7 +36,18 @@ def files(job: JobView, language: Language) -> tuple[File, ...]:
         "report.json": say("For programs: every figure of the report."),
     }
     there = {artifact.name: artifact for artifact in job.artifacts}
-    return tuple(_file(job, there[name], words) for name, words in whom.items() if name in there)
+    return tuple(
+        _report(job, words)
+        if name == "report.html" and language.code != SOURCE
+        else _file(job, there[name], words)
+        for name, words in whom.items()
+        if name in there
+    )
+
+
+def _report(job: JobView, whom: str) -> File:
+    """The stored report is English; another language is drawn when it is asked for."""
+    return File(f"/jobs/{job.id}/report.html", saved_as(job.name, "report.html"), None, whom)
 
 
 def main_file(job: JobView) -> File | None:

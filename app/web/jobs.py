@@ -14,6 +14,7 @@ from app.context import Context, Ctx
 from app.core.tables import JobTable
 from app.http import pagination
 from app.http.pagination import Asked
+from app.http.ranges import disposition
 from app.http.request_id import request_id_of
 from app.jobs import results, service
 from app.jobs.repository import JobRepository
@@ -21,7 +22,7 @@ from app.uploads import service as uploads
 from app.uploads.kinds import DATASET, MODEL
 from app.web import handover, language, page, progress, sample
 from app.web.visitor import Visitor
-from prunery.reports.render import tell
+from prunery.reports.render import render, tell
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView, Status
 from prunery.specs.report import Report
@@ -130,6 +131,19 @@ def show_report(request: Request, ctx: Ctx, visitor: Visitor, job_id: str) -> Re
     story = tell(read_report(ctx, visitor, job_id), language.of(request))
     context = {"story": story, "levels_url": None, "job_id": job_id}
     return page.answer(request, "report_page.html", context)
+
+
+@router.get("/jobs/{job_id}/report.html")
+def save_report(request: Request, ctx: Ctx, visitor: Visitor, job_id: str) -> Response:
+    """The report as one file that opens offline, in the reader's language."""
+    report = read_report(ctx, visitor, job_id)
+    content = render(report, locale=language.code_of(request)).encode()
+    headers = {
+        "Content-Disposition": disposition(results.saved_as(report.name, "report.html")),
+        "Content-Security-Policy": results.report_policy(content),
+        "Vary": "Accept-Language, Cookie",
+    }
+    return Response(content, headers=headers, media_type="text/html; charset=utf-8")
 
 
 @router.get("/jobs/{job_id}/files/{name:path}")

@@ -91,6 +91,15 @@ def test_slider_is_a_form_that_shows_another_size(scenes: Scenes) -> None:
     assert chosen.headers["location"] != address(scenes, "done")
 
 
+def test_the_report_is_saved_in_the_readers_language(scenes: Scenes) -> None:
+    page = scenes.client.get(address(scenes, "done") + "?lang=ru").text
+    saved = scenes.client.get(f"{address(scenes, 'done')}/report.html?lang=ru")
+    assert f'href="{address(scenes, "done")}/report.html"' in page
+    assert '<html lang="ru"' in saved.text
+    assert saved.headers["content-disposition"].startswith("attachment")
+    assert "style-src 'sha256-" in saved.headers["content-security-policy"]
+
+
 def test_download_is_an_attachment_under_a_telling_name(scenes: Scenes) -> None:
     answer = scenes.client.get(f"/jobs/{scenes.jobs['done']}/files/model.keras")
     assert answer.status_code == 200
