@@ -155,14 +155,17 @@ def cancel(job: Job, server: Server = None, key: Key = None) -> None:
         _console.print(client.cancel(job).status)
 
 
-def _push(client: Client, file: Path, *, quiet: bool = False) -> ModelView | DatasetView:
+def _push(
+    client: Client, file: Path, *, as_model: bool = False, quiet: bool = False
+) -> ModelView | DatasetView:
+    """Upload by what the file's name says; a .zip may hold either, which `as_model` settles."""
     suffix = file.suffix.lower()
     if suffix not in MODEL_SUFFIXES | DATASET_SUFFIXES:
         known = ", ".join(sorted(MODEL_SUFFIXES | DATASET_SUFFIXES))
         raise typer.BadParameter(f"{file}: a model or dataset ends in one of {known}")
     console = Console(quiet=True) if quiet else _console
     with file_bar(console, file.name) as progress:
-        if suffix in MODEL_SUFFIXES:
+        if suffix in MODEL_SUFFIXES or (as_model and suffix == ".zip"):
             return client.upload_model(file, progress=progress)
         return client.upload_dataset(file, progress=progress)
 
@@ -170,7 +173,7 @@ def _push(client: Client, file: Path, *, quiet: bool = False) -> ModelView | Dat
 def _uploaded(client: Client, given: str, prefix: str) -> str:
     file = Path(given)
     if file.is_file():
-        view = _push(client, file)
+        view = _push(client, file, as_model=prefix == "mdl_")
         if not view.id.startswith(prefix):
             wanted = "model" if prefix == "mdl_" else "dataset"
             raise typer.BadParameter(f"{file} is not a {wanted}")

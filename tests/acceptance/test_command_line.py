@@ -108,6 +108,16 @@ def test_a_recipe_that_makes_no_sense_is_wrong_usage(
     assert any("training/epochs" in error["pointer"] for error in problem["errors"])
 
 
+def test_a_zip_in_the_models_place_is_sent_as_a_model(
+    service_url: str, small_fashion: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "net.zip", "w") as archive:
+        archive.writestr("net.json", "{}")
+    refused = _prunery("prune", tmp_path / "net.zip", small_fashion, "--server", service_url)
+    assert refused.returncode == 1
+    assert "nor one .h5 file with its architecture" in json.loads(refused.stderr)["detail"]
+
+
 def test_wrong_usage_exits_2_and_says_how_to_use_it() -> None:
     wrong = _prunery("prune", "nowhere.keras", "nowhere.npz")
     assert wrong.returncode == 2
