@@ -6,6 +6,7 @@ Keras' own at a place where functions belong. What passes can still be wrong; it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ MAX_TEXT = 2_000
 
 # Not sizes: a seed may be any number, a vocabulary holds the user's own ids.
 FREE_INTEGERS = frozenset({"seed", "shared_object_id", "vocabulary", "value", "mask_value"})
+# Bounds and fillings of operations, which may be infinite: a setting of a layer may not.
+INFINITE = frozenset({"args", "constant_values", "fill_value", "x1", "x2", "x_min", "x_max"})
 PATHS = frozenset({"vocabulary", "idf_weights", "filepath", "path", "filename", "url", "weights"})
 FUNCTION_PLACES = {
     "loss": ("loss",),
@@ -27,16 +30,20 @@ FUNCTION_PLACES = {
     "fn": ("metric", "loss"),
 }
 _HUB = (
-    "Save keras.Model(backbone.inputs, backbone.outputs) instead: it is the same network made of "
-    "built-in layers, where the backbone has no others."
+    "With keras_hub imported: plain = keras.models.clone_model(model, recursive=True); "
+    "plain.set_weights(model.get_weights()); plain.save('plain.keras'). It is the same network, "
+    "with its backbone written out in layers."
+)
+_HUB_LAYER = (
+    "This layer is keras_hub's own and cannot be written out. ResNet, VGG, DenseNet and Xception "
+    "backbones have built-in layers alone."
 )
 HINTS = {
     "Lambda": "Replace it by a built-in layer, such as Rescaling, or by keras.ops.",
     "TFOpLambda": "Load it with the Keras that wrote it and put layers in place of tf functions.",
-    "keras_hub": _HUB,
-    "keras_nlp": _HUB,
-    "keras_cv": _HUB,
 }
+HUB_PACKAGES = ("keras_hub", "keras_nlp", "keras_cv")
+HUB_MODELS = ("Backbone", "Classifier", "Segmenter", "Detector")
 NAMED_KINDS = frozenset({"layer", "model", "operation"})
 
 
@@ -138,6 +145,11 @@ def _check_value(item: Found) -> None:
                 "model_too_large",
                 f"{_where(item)}{item.key[:80]!r} is {value:,}; at most {MAX_INTEGER:,} fit.",
             )
+    elif isinstance(value, float):
+        if not math.isfinite(value) and item.key not in INFINITE:
+            raise PruneryError(
+                "model_config_invalid", f"{_where(item)}{item.key[:80]!r} is infinite."
+            )
     elif isinstance(value, str):
         _check_text(item, value)
 
@@ -217,8 +229,14 @@ def _refuse(item: Found, name: str, module: Any) -> None:
     raise PruneryError(
         "model_custom_object",
         f"{_where(item)}{name[:80]!r}{home} is not a class of Keras.",
-        hint=HINTS.get(str(module).split(".")[0], HINTS.get(name)),
+        hint=_hint(name, str(module).split(".")[0]),
     )
+
+
+def _hint(name: str, package: str) -> str | None:
+    if package in HUB_PACKAGES:
+        return _HUB if name.endswith(HUB_MODELS) else _HUB_LAYER
+    return HINTS.get(name)
 
 
 def _where(item: Found) -> str:

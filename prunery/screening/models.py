@@ -177,7 +177,7 @@ def packed(archive: archives.Archive) -> Packed:
 
 def parse(text: bytes | str) -> dict[str, Any]:
     """A configuration's JSON, which must be an object."""
-    document = strict_json.parse(text, what="The model's configuration")
+    document = strict_json.parse(text, what="The model's configuration", infinity=True)
     if not isinstance(document, dict):
         raise PruneryError("model_config_invalid", "The model's configuration is not an object.")
     return document

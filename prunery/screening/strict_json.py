@@ -1,4 +1,7 @@
-"""JSON as strictly as RFC 8259 allows: no duplicate keys, NaN, huge integers or deep nesting."""
+"""JSON as strictly as RFC 8259 allows: no duplicate keys, NaN, huge integers or deep nesting.
+
+Infinity is the one exception, on request: Keras writes it where a model pads before max pooling.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,13 @@ class _RefusedError(ValueError):
     """Raised inside the parser's hooks; its message is for the person who uploaded."""
 
 
-def parse(text: bytes | str, *, code: str = "model_config_invalid", what: str = "The JSON") -> Any:
+def parse(
+    text: bytes | str,
+    *,
+    code: str = "model_config_invalid",
+    what: str = "The JSON",
+    infinity: bool = False,
+) -> Any:
     """Return the parsed document. Raises `code` for anything unusual."""
     if len(text) > MAX_BYTES:
         raise PruneryError(code, f"{what} is larger than {MAX_BYTES // 1024**2} MB.")
@@ -25,7 +34,7 @@ def parse(text: bytes | str, *, code: str = "model_config_invalid", what: str = 
         document = json.loads(
             text.decode("utf-8") if isinstance(text, bytes) else text,
             object_pairs_hook=_unique,
-            parse_constant=_constant,
+            parse_constant=_infinity if infinity else _constant,
             parse_int=_integer,
             parse_float=_float,
         )
@@ -46,6 +55,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> Any:
     raise _RefusedError(f"holds {name}, which is not a number")
+
+
+def _infinity(name: str) -> Any:
+    return _constant(name) if name == "NaN" else float(name)
 
 
 def _integer(digits: str) -> int:

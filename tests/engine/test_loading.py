@@ -33,6 +33,8 @@ def _image() -> keras.Model:
     x = layers.Rescaling(1 / 255)(image)
     x = layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x))
     x = ops.relu(x) + layers.SeparableConv2D(4, 3, padding="same")(x)
+    x = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=float("-inf"))
+    x = layers.MaxPooling2D()(x)
     x = layers.GlobalAveragePooling2D()(x[:, 1:, :, :])
     return keras.Model(image, layers.Dense(2, dtype="mixed_bfloat16")(x))
 

@@ -102,7 +102,17 @@ def test_a_hub_backbone_is_told_how_to_come() -> None:
     bad = layer("ResNetBackbone", "keras_hub.src.models.resnet", name="x")
     with pytest.raises(PruneryError) as caught:
         config.check_model(bad)
-    assert "backbone.inputs" in caught.value.hint
+    assert "clone_model" in caught.value.hint
+    own = layer("TransformerEncoder", "keras_hub.src.layers.modeling.transformer_encoder", name="x")
+    with pytest.raises(PruneryError) as caught:
+        config.check_model(own)
+    assert "cannot be written out" in caught.value.hint
+
+
+def test_only_fillings_of_operations_may_be_infinite() -> None:
+    call = {"args": [float("-inf")], "kwargs": {"constant_values": float("-inf")}}
+    config.check_model(keras_config({**dense(), "name": "dense", "inbound_nodes": [call]}))
+    assert _code(keras_config(dense(float("inf")))) == "model_config_invalid"
 
 
 def test_a_vocabulary_in_a_file_is_refused() -> None:

@@ -38,3 +38,9 @@ def test_too_much_is_refused_before_parsing() -> None:
 def test_ordinary_json_is_read() -> None:
     assert strict_json.parse('{"a": [1, 2.5, null, true, "x"]}') == {"a": [1, 2.5, None, True, "x"]}
     assert strict_json.parse("[" * 60 + "]" * 60) is not None
+
+
+def test_infinity_comes_on_request_and_nan_never() -> None:
+    assert strict_json.parse('{"a": -Infinity}', infinity=True) == {"a": float("-inf")}
+    with pytest.raises(PruneryError):
+        strict_json.parse('{"a": NaN}', infinity=True)
