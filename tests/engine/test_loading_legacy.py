@@ -160,3 +160,26 @@ def test_an_unknown_tensorflow_function_is_refused_by_name(tmp_path: Path) -> No
         load(_edited(tmp_path, "tensorflow_functions", model_config=config))
     assert caught.value.code == "model_custom_object"
     assert "TFOpLambda" in caught.value.detail
+
+
+def test_functions_of_ones_own_that_keras_2_wrote_by_name(tmp_path: Path) -> None:
+    with h5py.File(FILES / "tabular.h5") as opened:
+        training = json.loads(opened.attrs["training_config"])
+    loaded = load(_edited(tmp_path, "tabular", training_config=training | {"loss": "mine"}))
+    assert loaded.compiled is None
+    assert any("'mine'" in note for note in loaded.notes)
+
+    metrics = training | {"metrics": [["dice_coef", "accuracy"]]}
+    loaded = load(_edited(tmp_path, "tabular", training_config=metrics))
+    assert any("dice_coef" in note for note in loaded.notes)
+    x, y = np.zeros((2, 4), "float32"), np.array([0, 1])
+    assert len(loaded.model.evaluate(x, y, verbose=0)) == 2
+
+
+def test_an_output_without_metrics_is_no_fault(tmp_path: Path) -> None:
+    with h5py.File(FILES / "two_outputs.h5") as opened:
+        training = json.loads(opened.attrs["training_config"])
+    metrics = training | {"metrics": [[None], ["mae"]]}
+    model = load(_edited(tmp_path, "two_outputs", training_config=metrics)).model
+    x = np.zeros((2, 6, 6, 3), "float32")
+    model.evaluate(x, {"p": np.zeros((2, 2)), "q": np.zeros((2, 1))}, verbose=0)

@@ -6,6 +6,7 @@ A loss that is not Keras' own is no reason to turn a model away: it comes uncomp
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -26,6 +27,14 @@ def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]
         notes.append(f"The model comes uncompiled: {error.detail} Set training.loss.")
         return False
     document = copy.deepcopy(document)
+    unknown = _unknown(_bare(document.get("loss")), keras.losses.get)
+    if unknown:
+        notes.append(
+            f"The model comes uncompiled: the loss {unknown[0][:80]!r} is not one of Keras'. "
+            "Set training.loss."
+        )
+        return False
+    _leave_out_metrics(document, notes)
     if not _are_numbers(document.get("loss_weights")):
         # Keras 2 took metrics as the third argument of compile; Keras 3 fails at the first step.
         document["loss_weights"] = None
@@ -42,10 +51,52 @@ def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]
     return True
 
 
+def _unknown(ends: Any, find: Callable[[str], Any]) -> list[str]:
+    """Names that Keras does not know: it would fail at the first step, not when compiling."""
+    names = [one for one in keras.tree.flatten(ends) if isinstance(one, str)]
+    return [name for name in names if not _is_known(name, find)]
+
+
+def _is_known(name: str, find: Callable[[str], Any]) -> bool:
+    try:
+        return find(name) is not None
+    except ValueError:
+        return False
+
+
+def _leave_out_metrics(document: dict[str, Any], notes: list[str]) -> None:
+    """Keras 2 wrote a function of the owner's by its bare name; it is of no use here."""
+    for key in ("metrics", "weighted_metrics"):
+        unknown = set(_unknown(_bare(document.get(key)), keras.metrics.get)) - _SHORT_METRICS
+        if unknown:
+            document[key] = _without(document[key], unknown)
+            notes.append(f"Metrics that are not Keras' were left out: {sorted(unknown)}."[:300])
+
+
+def _bare(value: Any) -> Any:
+    """Names alone: what is an object has been checked."""
+    if isinstance(value, dict) and "class_name" in value:
+        return []
+    if isinstance(value, dict):
+        return [_bare(item) for item in value.values()]
+    return [_bare(item) for item in value] if isinstance(value, list) else value
+
+
+def _without(value: Any, names: set[str]) -> Any:
+    if isinstance(value, dict) and "class_name" not in value:
+        return {key: _without(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        kept = [item for item in value if not (isinstance(item, str) and item in names)]
+        return [_without(item, names) for item in kept]
+    return None if isinstance(value, str) and value in names else value
+
+
 def _are_numbers(weights: Any) -> bool:
     return all(one is None or isinstance(one, int | float) for one in keras.tree.flatten(weights))
 
 
+# Metrics that Keras chooses by the loss.
+_SHORT_METRICS = {"accuracy", "acc", "crossentropy", "ce"}
 # Of the rate that a schedule begins with; below this, nothing is trained any more.
 SPENT = 1e-3
 
