@@ -21,6 +21,8 @@ def test_labels_that_are_noise_end_the_job_after_the_dense_model(tmp_path: Path)
     assert any("no better than guessing" in warning for warning in report.warnings)
 
 
-def test_a_model_that_learned_goes_on(tmp_path: Path) -> None:
+def test_a_model_that_learned_goes_on_and_that_it_was_not_done_is_told(tmp_path: Path) -> None:
     report = jobs.prune(tmp_path, {"objective": {"max_metric_drop": 0.5}}).report
     assert report.verdict.outcome == "smaller"
+    told = [warning for warning in report.warnings if "still gaining" in warning]
+    assert len(told) == 1, "four epochs are few"

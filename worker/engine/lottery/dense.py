@@ -22,7 +22,7 @@ from worker.engine.lottery.plans import epochs_of, training_plan
 from worker.engine.lottery.rewinding import dense_schedule
 from worker.engine.lottery.trainer import Run, Trainer
 from worker.engine.memory import release
-from worker.engine.training import Enough, State, capture, restore
+from worker.engine.training import ALL_EPOCHS, Enough, State, capture, restore
 
 SETTLED = "the mask had settled"
 
@@ -91,6 +91,8 @@ def _make(bench: Bench, trainer: Trainer, store: LevelStore) -> LevelRecord:
         compile_as_trained(bench, bench.model, plan.optimizer)
         trained, epochs, notes, rates = run.state, run.epochs, run.notes, run.rate_trace
         snapshot = next(iter(run.snapshots.values()), None)
+        if plan.early_stopping and run.stopped_why == ALL_EPOCHS:
+            _tell_unfinished(bench, run.epochs)
         if snapshot is None and plan.snapshot_at is not None:
             snapshot = _last_point(bench, run)
         if bird is not None:
@@ -179,6 +181,16 @@ def _watch(bird: EarlyBird) -> Callable[[int, keras.Model], None]:
 def _tell_early_end(bench: Bench, why: str) -> None:
     if why.startswith(SETTLED):
         bench.reporter.warn("early_bird", f"The dense training ended early: {why}.")
+
+
+def _tell_unfinished(bench: Bench, epochs: int) -> None:
+    """A dense model that was still gaining flatters whatever is trained after it."""
+    bench.reporter.warn(
+        "unfinished",
+        f"The dense training was still gaining when its {epochs} epochs were over: smaller models, "
+        "trained on from it, may owe their figures to that. For a fair comparison raise "
+        "training.epochs.",
+    )
 
 
 def _rewind_point(bench: Bench) -> tuple[str, int] | None:

@@ -7,6 +7,7 @@ from worker.engine.training.checkpoint import StaleCheckpointError
 from worker.engine.training.classes import balanced
 from worker.engine.training.loops import forget
 from worker.engine.training.plan import (
+    ALL_EPOCHS,
     Enough,
     EpochRecord,
     Interrupted,
@@ -20,6 +21,7 @@ from worker.engine.training.run import train
 from worker.engine.training.state import State, capture, restore, seed_generators
 
 __all__ = [
+    "ALL_EPOCHS",
     "Enough",
     "EpochRecord",
     "Interrupted",

@@ -18,6 +18,7 @@ from worker.engine.training.feed import Feed
 from worker.engine.training.judge import Judge
 from worker.engine.training.loop import LONGEST_CALL, Loop
 from worker.engine.training.plan import (
+    ALL_EPOCHS,
     Enough,
     EpochRecord,
     Interrupted,
@@ -61,7 +62,7 @@ class Course:
         self.notes: list[str] = []
         self.best: State | None = None
         self.step, self.total, self.halvings, self.moved = 0, 0.0, 0, False
-        self.stopped_why, self.enough = "all epochs done", False
+        self.stopped_why, self.enough = ALL_EPOCHS, False
         self.started, self.seconds_before = perf_counter(), 0.0
         self.last_checkpoint = perf_counter()
         self.seconds_per_step = 0.0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LoopKind = Literal["xla", "graph", "fit"]
 
 
+ALL_EPOCHS = "all epochs done"
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """How to train. Steps count from 0; `epochs` is the whole length, also when a state resumes.
