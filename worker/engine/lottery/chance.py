@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from prunery.specs.report import Interval
 from worker.engine import evaluation
 from worker.engine.lottery.bench import Bench
@@ -13,10 +15,22 @@ HEADWAY = 0.1
 
 
 def hardly_learned(bench: Bench) -> float | None:
-    """The validation figure of a net that has hardly begun to learn; None where none is judged."""
+    """The validation figure of a net that has hardly begun to learn; None where none is judged.
+
+    Worked out once a job: labels may be large.
+    """
+    if "hardly_learned" not in bench.facts:
+        bench.facts["hardly_learned"] = _hardly_learned(bench)
+    found: float | None = bench.facts["hardly_learned"]
+    return found
+
+
+def _hardly_learned(bench: Bench) -> float | None:
     if bench.metric is None or bench.dataset is None or not len(bench.dataset.validation):
         return None
     guessing = evaluation.baseline(bench.metric, bench.dataset.validation.y)
+    if not np.isfinite(guessing):
+        return None
     if bench.metric.higher_is_better:
         return guessing + HEADWAY * max(0.0, 1.0 - guessing)
     return guessing * (1.0 - HEADWAY)
