@@ -9,6 +9,7 @@ from prunery.reports.language import Language
 from prunery.reports.measures import Measure
 from prunery.reports.numbers import Numbers
 from prunery.reports.phrases import plain
+from prunery.specs.models import TaskKind
 from prunery.specs.recipe import Recipe
 from prunery.specs.report import Latency, Report
 
@@ -61,7 +62,7 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
     yield say("Job"), " · ".join(part for part in (report.job_id, report.name) if part)
     yield say("Finished"), numbers.moment(report.created_at)
     yield say("Took"), numbers.duration(report.seconds)
-    yield say("Task"), task.kind.replace("_", " ")
+    yield say("Task"), _task(task.kind, language)
     if task.metric:
         why = f": {plain(task.why_metric, language)}" if task.why_metric else ""
         yield say("Measured by"), f"{task.metric}{why}"
@@ -98,6 +99,20 @@ def _facts(report: Report, language: Language) -> Iterator[tuple[str, str]]:
         (say("Model, SHA-256"), method.model_sha256),
         (say("Examples, SHA-256"), method.dataset_sha256 or data.sha256),
     )
+
+
+def _task(kind: TaskKind, language: Language) -> str:
+    """What the model answers, with the name that recipes and metrics go by."""
+    say = language.gettext
+    words: dict[TaskKind, str] = {
+        "multiclass": say("one of several kinds"),
+        "binary": say("one of two kinds"),
+        "multilabel": say("several kinds at once"),
+        "regression": say("numbers"),
+        "per_position": say("an answer at every position"),
+        "autoencoder": say("the input itself"),
+    }
+    return f"{words[kind]} ({kind})" if kind in words else say("not known")
 
 
 def _optional(*pairs: tuple[str, str | None]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
 
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
@@ -65,25 +66,39 @@ def plain(text: str | None, language: Language) -> str:
 
 
 def _parts(text: str, language: Language) -> list[tuple[str, str | None]]:
-    """The text in runs of sentences that are one phrase, each with what it is told as."""
+    """The text in runs of sentences that are one phrase, each with what it is told as.
+
+    Phrases may hold several sentences, and quote some: of all ways to cut the text, the one that
+    tells most sentences, by the most telling templates.
+    """
     words = language.gettext(text)
     if words != text:
         return [(text, words)]
-    sentences, made = _BETWEEN.split(text), []
-    while sentences:
-        for count in range(1, len(sentences) + 1):
-            part = " ".join(sentences[:count])
-            if (said := _phrase(part, language.code)) is not None:
-                break
-        else:
-            count, part = 1, sentences[0]
-        made.append((part, said))
-        sentences = sentences[count:]
-    return made
+    sentences = _BETWEEN.split(text)
+    ways: list[tuple[int, int, list[tuple[str, str | None]]]] = [(0, 0, [])]
+    for start in reversed(range(len(sentences))):
+        found = []
+        for count, (sentences_told, letters, rest) in enumerate(ways, 1):
+            part = " ".join(sentences[start : start + count])
+            told = _phrase(part, language.code)
+            if told is not None:
+                scores = sentences_told + count, letters + told.letters
+                found.append((*scores, [(part, told.text), *rest]))
+            elif count == 1:
+                found.append((sentences_told, letters, [(part, None), *rest]))
+        ways.insert(0, max(found, key=lambda way: way[:2]))
+    return ways[0][2]
 
 
-@cache
-def _phrase(text: str, code: str) -> str | None:
+class Told(NamedTuple):
+    """A phrase in the reader's words, and how many letters of its template say that it is it."""
+
+    text: str
+    letters: int
+
+
+@lru_cache(maxsize=4096)
+def _phrase(text: str, code: str) -> Told | None:
     """`text` by the most telling template that fits, else piece by piece."""
     for phrase in phrases(code):
         found = phrase.pattern.fullmatch(text)
@@ -91,8 +106,9 @@ def _phrase(text: str, code: str) -> str | None:
             continue
         values = {name: _value(value, code) for name, value in found.groupdict().items()}
         if phrase.letters >= FEW_LETTERS or values != found.groupdict():
-            return phrase.translation % values
-    return _in_two(text, code)
+            return Told(phrase.translation % values, phrase.letters)
+    told = _in_two(text, code)
+    return None if told is None else Told(told, 0)
 
 
 def _in_two(text: str, code: str) -> str | None:
@@ -117,15 +133,13 @@ def _value(text: str, code: str) -> str:
         return text
     before, inner, after = found.groups()
     for said, end in ((inner, ""), (inner.removesuffix("."), "." if inner.endswith(".") else "")):
-        told = _phrase(said, code) or _begun_small(said, code)
+        told = _phrase(said, code)
         if told is not None:
-            return f"{before}{told}{end}{after}"
+            return f"{before}{told.text}{end}{after}"
+        small = _phrase(said[0].upper() + said[1:], code) if said[:1].islower() else None
+        if small is not None:
+            return f"{before}{small.text[0].lower()}{small.text[1:]}{end}{after}"
     return text
-
-
-def _begun_small(text: str, code: str) -> str | None:
-    told = _phrase(text[0].upper() + text[1:], code) if text[:1].islower() else None
-    return told and told[0].lower() + told[1:]
 
 
 @cache

@@ -37,6 +37,13 @@ def test_sentences_in_a_row_are_told_one_by_one() -> None:
     )
 
 
+def test_a_sentence_that_another_phrase_quotes_is_told_with_it() -> None:
+    said = "The model does no better than guessing on examples it has not seen. Nothing was removed"
+    told = plain(said + " from it.", RUSSIAN)
+    assert "новых примерах модель отвечает" in told
+    assert told.endswith("Из неё ничего не убрано.")
+
+
 def test_alternatives_begin_small() -> None:
     assert plain("Write a number. Or write true or false.", RUSSIAN) == (
         "Напишите число. Или напишите true или false."
