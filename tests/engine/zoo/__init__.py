@@ -5,6 +5,7 @@ from tests.engine.zoo import (  # noqa: F401
     attention,
     branches,
     chains,
+    families,
     gates,
     recurrence,
     sharing,
