@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from prunery.specs.report import Interval
 from worker.engine.evaluation import Metric
-from worker.engine.lottery.limits import telling
+from worker.engine.lottery.limits import surely, telling
 from worker.engine.lottery.objectives import Limit
 
 LABELS = np.array([0] * 97 + [1] * 3)
@@ -27,3 +28,13 @@ def test_the_worst_value_of_a_limit_holds(up: bool, worst: float) -> None:
     limit = Limit(0.9, 0.02, up, relative=False)
     assert limit.worst == pytest.approx(worst)
     assert limit.holds(limit.worst)
+
+
+@pytest.mark.parametrize(("up", "worst"), [(True, 0.95), (False, 0.99)])
+def test_a_figure_of_few_examples_is_held_against_nobody_beyond_its_error(
+    up: bool, worst: float
+) -> None:
+    half = 1.96 * 0.02
+    found = Interval(value=0.97, low=0.97 - half, high=0.97 + half)
+    assert surely(0.97, found, up) == pytest.approx(worst)
+    assert surely(0.97, None, up) == 0.97

@@ -2,9 +2,10 @@
 
 40 examples cannot show a drop of a point: a level may pass on them by luck and be 15 points worse.
 A network that also lost what the dense one knew of its training examples is not passed, unless it
-knows them as well as the dense one knew the examples it had not seen: what a large network learned
-by heart is no loss. Where the limit is a share of an error, a drop within half a standard error of
-the paired difference is no miss: one example may weigh more than the whole limit.
+knows them as well as the dense one knew the examples it had not seen (to a standard error: of few
+examples that figure itself is luck): what a large network learned by heart is no loss. Where the
+limit is a share of an error, a drop within half a standard error of the paired difference is no
+miss: one example may weigh more than the whole limit.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from prunery.specs.report import Interval
 from worker.engine import evaluation
 from worker.engine.datasets import Split
 from worker.engine.evaluation import Metric, formulas
 from worker.engine.evaluation.metrics import Arrays
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.judging import predictions
+from worker.engine.lottery.judging import metric_interval, predictions
 from worker.engine.lottery.objectives import Limit
 
 # Fewer validation examples than this show no drop of about a point and a half (95% of the time),
@@ -45,7 +47,8 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
     bench.facts["limit"] = Limit(dense_metric, allowed, up, relative)
     if _few(bench):
         known = Limit(_on_training(bench, bench.model), allowed, up, relative)
-        unseen = Limit(dense_metric, SHARE * allowed, up, relative)
+        found = metric_interval(bench, bench.model, bench.judged_split)
+        unseen = Limit(surely(dense_metric, found, up), SHARE * allowed, up, relative)
         worst = (min if up else max)(known.worst, unseen.worst)
         bench.facts["training_limit"] = Limit(worst, 0.0, up, relative)
         assert bench.dataset is not None
@@ -81,6 +84,14 @@ def _in_doubt(bench: Bench, model: keras.Model, limit: Limit) -> bool:
     error = (found.high - found.low) / (2 * 1.96)
     lost = -found.value if limit.higher_is_better else found.value
     return bool(lost <= limit.drop + DOUBT * error)
+
+
+def surely(value: float, found: Interval | None, higher_is_better: bool) -> float:
+    """A figure, worse by its standard error; as it is where none can be told."""
+    if found is None or not np.isfinite([found.low, found.high]).all():
+        return value
+    error = (found.high - found.low) / (2 * 1.96)
+    return value - error if higher_is_better else value + error
 
 
 def _few(bench: Bench) -> bool:
