@@ -197,6 +197,8 @@ def _follow(client: Client, job_id: str) -> None:
         report = client.report(job_id)
         _console.print(result_table(report))
         _console.print(report.verdict.sentence)
+        for warning in report.warnings:
+            _console.print(f"Note: {warning}", markup=False)
         return
     if last.error is not None:
         raise RemoteError(last.error)

@@ -116,9 +116,10 @@ def prune_command(
 
     console = Console()
     console.print(result_table(report))
-    console.print(
-        f"The smaller model: {out / 'model.keras'}\nThe report:        {out / 'report.html'}"
-    )
+    console.print(report.verdict.sentence)
+    for warning in report.warnings:
+        console.print(f"Note: {warning}", markup=False)
+    console.print(f"The model:  {out / 'model.keras'}\nThe report: {out / 'report.html'}")
 
 
 def inspect(
