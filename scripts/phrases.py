@@ -28,7 +28,6 @@ SILENT = (
     "app/jobs/stream.py",
     "prunery/specs/errors.py",
     "prunery/specs/presets.py",
-    "worker/engine/__main__.py",
     "worker/engine/threads.py",
     "worker/runner/files.py",
     "worker/runner/heartbeat.py",
@@ -38,7 +37,7 @@ SILENT = (
 """Read by operators and programs alone; problems' titles and hints are words of the pages."""
 
 _UNSEEN = re.compile(
-    r"(Error|Exception|Failure)$|^(Argument|Field|Header|Literal|Malformed|Option|Path|Query)$"
+    r"(Error|Exception|Failure)$|^(Argument|ArgumentParser|Field|Header|Literal|Malformed|Option|Path|Query)$"
     r"|^(compile|debug|info|warning|exception|add_argument)$"
 )
 """Calls whose texts no visitor reads: Python's own errors, logs, descriptions of the API."""
