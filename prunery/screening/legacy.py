@@ -180,27 +180,8 @@ def modern_compile(document: Any) -> Any:
     return legacy_compile.translate(document)
 
 
-def notes(document: Any, keras_version: str | None) -> list[str]:
+def notes(keras_version: str | None) -> list[str]:
     """What a person should know of a file that was translated."""
     if keras_version is None or not keras_version.startswith(("1.", "2.")):
         return []
-    found = [f"The file was written by Keras {keras_version} and was translated."]
-    if _holds(document, "hard_sigmoid"):
-        found.append(
-            "hard_sigmoid has another slope since Keras 3 (1/6, not 0.2): the model's outputs "
-            "differ from those in the Keras that wrote it."
-        )
-    return found
-
-
-def _holds(document: Any, text: str) -> bool:
-    stack = [document]
-    while stack:
-        item = stack.pop()
-        if item == text:
-            return True
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return False
+    return [f"The file was written by Keras {keras_version} and was translated."]

@@ -86,6 +86,13 @@ def _always_trainable(config: dict[str, Any]) -> None:
         del config["noise_shape"]
 
 
+def _discretization(config: dict[str, Any]) -> None:
+    """Its dtype was that of the answer; today it is that of the numbers, which it would cut off."""
+    _always_trainable(config)
+    if str(config.get("dtype")).startswith("int"):
+        del config["dtype"]
+
+
 def _input(config: dict[str, Any]) -> None:
     for key in ("ragged", "sparse"):
         if config.get(key) is None:
@@ -108,7 +115,7 @@ _LAYERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "Conv3DTranspose": _transposed,
     "LeakyReLU": _leaky_relu,
     "ReLU": _thresholded,
-    "Discretization": _always_trainable,
+    "Discretization": _discretization,
     "SpatialDropout1D": _always_trainable,
     "SpatialDropout2D": _always_trainable,
     "SpatialDropout3D": _always_trainable,

@@ -14,6 +14,7 @@ import pytest
 from prunery.specs.errors import PruneryError
 from tests.engine.legacy.make_files import FILES, NETS
 from worker.engine.loading import load, summarise
+from worker.engine.loading.build import live_operations
 
 
 def _answers(model: keras.Model, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -144,13 +145,43 @@ def test_a_sequential_model_of_old_keras_is_a_bare_list_of_layers(tmp_path: Path
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_hard_sigmoid_of_an_old_file_comes_with_a_warning(tmp_path: Path) -> None:
+def _old_hard_sigmoid(x: object) -> object:
+    return keras.ops.clip(0.2 * x + 0.5, 0, 1)
+
+
+def test_hard_sigmoid_of_an_old_file_answers_with_its_old_slope(tmp_path: Path) -> None:
     with h5py.File(FILES / "recurrent.h5") as opened:
         config = opened.attrs["model_config"].replace(
             '"recurrent_activation": "sigmoid"', '"recurrent_activation": "hard_sigmoid"'
         )
     loaded = load(_edited(tmp_path, "recurrent", model_config=config))
-    assert any("hard_sigmoid" in note for note in loaded.notes)
+    expected = load(FILES / "recurrent.h5").model
+    for operation in live_operations(expected):
+        if isinstance(operation, keras.layers.LSTMCell | keras.layers.GRUCell):
+            operation.recurrent_activation = _old_hard_sigmoid
+    x = np.load(FILES / "recurrent.npz")["x0"]
+    np.testing.assert_allclose(loaded.model(x), expected(x), atol=1e-6)
+    assert any("multiplied by 1.2" in note for note in loaded.notes)
+
+
+def test_an_old_hard_sigmoid_after_a_kernel_or_alone(tmp_path: Path) -> None:
+    with h5py.File(FILES / "tabular.h5") as opened:
+        config = opened.attrs["model_config"]
+    after = config.replace('"activation": "relu"', '"activation": "hard_sigmoid"')
+    loaded = load(_edited(tmp_path, "tabular", model_config=after))
+    expected = load(FILES / "tabular.h5").model
+    expected.layers[0].activation = _old_hard_sigmoid
+    x = np.load(FILES / "tabular.npz")["x0"]
+    np.testing.assert_allclose(loaded.model(x), expected(x), atol=1e-6)
+    assert not loaded.optimizer_state
+
+    document = json.loads(config)
+    for layer in document["config"]["layers"]:
+        if layer["class_name"] == "Dropout":
+            layer["class_name"] = "Activation"
+            layer["config"] = {"name": "alone", "activation": "hard_sigmoid"}
+    loaded = load(_edited(tmp_path, "tabular", model_config=document))
+    assert any("'alone' differ" in note for note in loaded.notes)
 
 
 def test_an_unknown_tensorflow_function_is_refused_by_name(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def _built(
         build(described.model, limits), form, digest, keras_version=described.keras_version
     )
     fusion.settle(loaded.model)
-    loaded.notes.extend(legacy.notes(described.model, described.keras_version))
+    loaded.notes.extend(legacy.notes(described.keras_version))
     document = described.compile
     if document and not initial and compiling.compile_model(loaded.model, document, loaded.notes):
         loaded.compile_config = document

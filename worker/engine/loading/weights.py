@@ -14,7 +14,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 
 from prunery.specs.errors import PruneryError
-from worker.engine.loading import hdf5, legacy_state
+from worker.engine.loading import hdf5, legacy_state, slopes
 from worker.engine.loading.build import brief
 
 
@@ -28,7 +28,7 @@ def from_keras_file(
     if _is_legacy(keras_version):
         with _weights_errors(), _as_notes(notes):
             model.load_weights(path, objects_to_skip=_compile_state(model))
-        if getattr(model, "optimizer", None) is None:
+        if slopes.keep(model, notes) or getattr(model, "optimizer", None) is None:
             return False
         with hdf5.open_checked(path) as opened:
             return legacy_state.from_keras_file(model, opened, notes)
@@ -54,6 +54,10 @@ def from_keras_file(
 
 def _is_legacy(version: str | None) -> bool:
     return version is not None and version.startswith(("1.", "2."))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _has_optimizer_state(model: keras.Model, opened: Any) -> bool:
@@ -105,6 +109,11 @@ def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
             group = opened.get("model_weights", opened)
             with _weights_errors(), _as_notes(notes):
                 legacy_h5_format.load_weights_from_hdf5_group(group, model)
+            # A file without a version is older than the attribute.
+            if _is_legacy(_text(group.attrs.get("keras_version", "1."))) and slopes.keep(
+                model, notes
+            ):
+                return False
             return _optimizer_by_order(model, opened, notes)
     with _weights_errors(), _as_notes(notes):
         model.load_weights(path, objects_to_skip=_compile_state(model))
