@@ -3,7 +3,8 @@ import { follow } from "./live.js";
 import { prepareUpload } from "./upload.js";
 
 document.documentElement.classList.add("js");
-document.getElementById("problem")?.focus();
+// Whoever follows a problem to its field wants the field.
+document.getElementById(location.hash.slice(1) || "problem")?.focus();
 
 const live = document.getElementById("live");
 if (live) follow(live);

@@ -218,6 +218,17 @@ def test_the_form_is_reached_by_keyboard_alone(browser: Browser, stage: Stage) -
     page.context.close()
 
 
+def test_a_problem_leads_from_the_check_to_its_field(browser: Browser, stage: Stage) -> None:
+    server, scenes = stage
+    page = open_page(browser, server)
+    page.goto(f"/check?model={scenes.model}&dataset={scenes.dataset}&protect=nowhere")
+    expect(page.locator("#problem")).to_be_focused()
+    page.locator("#problem a").click()
+    expect(page.locator("#protect")).to_be_focused()
+    expect(page.locator("#protect-wrong")).to_contain_text("The model has no layer 'nowhere'")
+    page.context.close()
+
+
 def test_script_shows_a_refused_upload_without_losing_the_page(
     browser: Browser, stage: Stage, tmp_path: Path
 ) -> None:
