@@ -40,7 +40,14 @@ _HUB_LAYER = (
 )
 HINTS = {
     "Lambda": "Replace it by a built-in layer, such as Rescaling, or by keras.ops.",
-    "TFOpLambda": "Load it with the Keras that wrote it and put layers in place of tf functions.",
+    **dict.fromkeys(
+        ("LocallyConnected1D", "LocallyConnected2D"),
+        "Keras 3 has no such layer: train a model that has a convolution in its place.",
+    ),
+    **dict.fromkeys(
+        ("TFOpLambda", "SlicingOpLambda"),
+        "Load it with the Keras that wrote it and put layers in place of tf functions.",
+    ),
 }
 HUB_PACKAGES = ("keras_hub", "keras_nlp", "keras_cv")
 HUB_MODELS = ("Backbone", "Classifier", "Segmenter", "Detector")

@@ -34,6 +34,7 @@ GONE = {
     "value_shape": None,
     "type_spec": (None,),
     "softmax_robust_masking": (False,),
+    "rng_type": None,
 }
 
 

@@ -100,3 +100,10 @@ def test_states_of_a_decoder_come_from_the_encoder(tmp_path: Path) -> None:
     expected = decoder(b, initial_state=encoder(a)[1:])
     np.testing.assert_allclose(model([a, b]), expected, atol=1e-6)
     assert float(np.abs(np.asarray(expected) - np.asarray(decoder(b))).max()) > 1e-3
+
+
+def test_a_random_flip_of_tf_keras_comes_without_its_kind_of_generator(tmp_path: Path) -> None:
+    flip = _layer("flip", "RandomFlip", ["x", 0, 0], mode="horizontal", rng_type="stateful")
+    x = np.random.default_rng(0).random((1, 3, 3, 2)).astype("float32")
+    model = load(_file(tmp_path, _input("x", 3, 3, 2), flip)).model
+    np.testing.assert_array_equal(model(x, training=False), x)
