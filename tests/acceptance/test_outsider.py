@@ -15,7 +15,7 @@ import pytest
 from keras import layers
 
 from tests.acceptance import checker
-from tests.acceptance.outsider import keys
+from tests.acceptance.outsider import configs, keys
 from tests.engine.zoo import randomise
 
 
@@ -200,3 +200,15 @@ def test_a_missing_file_is_named(job: tuple[Path, Path], tmp_path: Path):
     out = Path(shutil.copytree(job[1], tmp_path / "out"))
     (out / "ticket.npz").unlink()
     assert checker.check(job[0], out) == ["missing: ticket.npz"]
+
+
+def test_an_array_of_an_initializer_may_be_cut_and_a_number_may_not_change() -> None:
+    def bias(value: object) -> dict[str, object]:
+        return {"bias_initializer": {"class_name": "Constant", "config": {"value": value}}}
+
+    def array(*numbers: float) -> dict[str, object]:
+        written = {"value": list(numbers), "dtype": "float32"}
+        return bias({"class_name": "__numpy__", "config": written})
+
+    assert not list(configs.more_than_sizes(array(1, 2, 3), array(1, 3)))
+    assert list(configs.more_than_sizes(bias(1.0), bias(2.0)))
