@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from worker.engine import masks
 from worker.engine.compaction import certificate, dead
@@ -95,6 +95,21 @@ def test_unit_that_nothing_reads_goes_and_takes_its_feeders_along():
     assert found.keep["b/kernel"][1].tolist() == [0, 1, 3]
     assert found.keep["a/kernel"][1].tolist() == [0, 1, 3]
     assert found.folded == ()
+
+
+@pytest.mark.parametrize("told", [ops.any, ops.all])
+def test_a_unit_that_only_a_truth_value_looks_at_stays(told: Callable[..., keras.KerasTensor]):
+    """One of sixty seldom says whether any, or all, of them speak."""
+    inputs = keras.Input((6,))
+    x = layers.Dense(60, "tanh", name="looked_at")(inputs)
+    spoken = ops.cast(told(x > 0.5, axis=-1, keepdims=True), "float32")
+    outputs = layers.Dense(3, name="head")(x + spoken)
+    model = randomise(keras.Model(inputs, outputs))
+    mask = {key: np.ones(masks.variable_keys(model)[key].shape, bool) for key in ("head/kernel",)}
+    mask["head/kernel"][:4] = False
+    masks.apply(model, mask)
+    model.get_layer("looked_at").bias.assign([3.0] * 4 + [-3.0] * 56)
+    assert compacted(model, mask).model.get_layer("looked_at").units == 60
 
 
 def test_zero_filter_with_batch_norm_beta_is_a_live_constant():

@@ -25,7 +25,7 @@ FAILURES = (
     ArithmeticError,
     tf.errors.OpError,
 )
-KINDS = ("normal", "positive", "negative", "large", "whole")
+KINDS = ("normal", "positive", "negative", "large", "whole", "sparse")
 _SIZES = (6, 12, 16, 24, 32, 48, 64, 128, 224)
 # A batch that is reshaped into steps must be a multiple of their number.
 _BATCHES = (2, 6, 10, 16, 24, 49, 64, 100, 196)
@@ -147,7 +147,7 @@ def _draw(
     kind: str, shape: tuple[int, ...], dtype: str, generator: np.random.Generator
 ) -> np.ndarray:
     if dtype == "bool":
-        return generator.random(shape) < 0.5
+        return generator.random(shape) < _true(kind, shape)
     if "int" in dtype:
         return generator.integers(0, 5, shape).astype(dtype)
     x = generator.standard_normal(shape)
@@ -157,7 +157,16 @@ def _draw(
         return -np.abs(x) - 0.05
     if kind == "large":
         return x * 30
+    if kind == "sparse":
+        return np.where(generator.random(shape) < 0.1, x, 0.0)
     return np.round(x * 2) if kind == "whole" else x
+
+
+def _true(kind: str, shape: tuple[int, ...]) -> float:
+    """How often a truth value is true: of many even ones, "any" and "all" would never change."""
+    each, every = (max(2, int(np.prod(sizes))) for sizes in (shape[-1:], shape[1:]))
+    rates = {"positive": 1 - 1 / each, "negative": 1 / each, "large": 1 / every}
+    return rates.get(kind, 1 - 1 / every if kind == "whole" else 0.5)
 
 
 def _concrete(flow: Flow, size: int, batch: int) -> tuple[int, ...]:
