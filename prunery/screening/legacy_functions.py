@@ -91,7 +91,7 @@ def find(function: str, rest: dict[str, Any]) -> Found | None:
     make = _OTHERS.get(_OLD.get(function, function))
     try:
         return None if make is None else make(**rest)
-    except TypeError:  # it was called with more than is known here
+    except (TypeError, ValueError, KeyError, AttributeError):  # called otherwise than known here
         return None
 
 

@@ -48,7 +48,7 @@ def _names_read(value: Any) -> set[str]:
     if is_end(value):
         return {value[0]}
     if isinstance(value, dict):
-        if "keras_history" in value:
+        if is_end(value.get("keras_history")):
             return {value["keras_history"][0]}
         value = list(value.values())
     found: set[str] = set()

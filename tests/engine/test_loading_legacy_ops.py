@@ -152,6 +152,8 @@ def test_a_function_computes_what_it_computed(
         ("reshape", ["x", 0, 0, {"shape": [["size", 0, 0], ["size", 0, 0]]}]),
         ("nn.dropout", ["x", 0, 0, {"rate": 0.5}]),
         ("nn.relu", ["x", 0, 0, {"surprise": 1}]),
+        ("math.l2_normalize", ["x", 0, 0, {"axis": 1, "epsilon": -1.0}]),
+        ("__operators__.getitem", ["x", 0, 0, {"slice_spec": [{"class_name": "__slice__"}]}]),
     ],
 )
 def test_what_is_not_surely_the_same_is_refused(tmp_path: Path, function: str, node: Any) -> None:

@@ -92,11 +92,15 @@ def _of_another_shape(slots: dict[str, Any]) -> None:
     slots["Adamax/dense/bias/m:0"] = np.zeros(9, "float32")
 
 
+def _of_texts(slots: dict[str, Any]) -> None:
+    slots["Adamax/dense/bias/m:0"] = np.array([b"a"] * 8)
+
+
 def _without_step(slots: dict[str, Any]) -> None:
     del slots["Adamax/iter:0"]
 
 
-@pytest.mark.parametrize("spoil", [_without_one, _of_another_shape, _without_step])
+@pytest.mark.parametrize("spoil", [_without_one, _of_another_shape, _of_texts, _without_step])
 def test_what_does_not_fit_starts_afresh_with_a_note(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], None]
 ) -> None:

@@ -162,10 +162,9 @@ def _slot_of(parts: list[str], optimizer: Any, variables: dict[str, list[Any]]) 
 def _assign(optimizer: Any, step: Any, found: dict[int, Any], notes: list[str]) -> bool:
     """Put everything in its place, if there is a value that fits for every slot."""
     slots = list(_slots(optimizer))
-    fits = type(optimizer).__name__ in _SLOTS and step is not None and step.shape == ()
-    if not fits or any(
-        id(slot) not in found or tuple(found[id(slot)].shape) != tuple(slot.shape) for slot in slots
-    ):
+    known = type(optimizer).__name__ in _SLOTS
+    fit = _fits(step, ()) and all(_fits(found.get(id(slot)), slot.shape) for slot in slots)
+    if not (known and fit):
         notes.append(AFRESH)
         return False
     for slot in slots:
@@ -174,6 +173,12 @@ def _assign(optimizer: Any, step: Any, found: dict[int, Any], notes: list[str]) 
     if isinstance(optimizer, keras.optimizers.Nadam):
         optimizer._u_product.assign(_nadam_product(optimizer.beta_1, int(np.asarray(step))))
     return True
+
+
+def _fits(stored: Any, shape: Any) -> bool:
+    """Tell whether it is an array of numbers of that shape; nothing is read for that."""
+    kind = getattr(getattr(stored, "dtype", None), "kind", "")
+    return kind in tuple("fiu") and tuple(stored.shape) == tuple(shape)
 
 
 def _nadam_product(beta_1: float, steps: int) -> float:

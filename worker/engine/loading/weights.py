@@ -30,7 +30,7 @@ def from_keras_file(
             model.load_weights(path, objects_to_skip=_compile_state(model))
         if slopes.keep(model, notes) or getattr(model, "optimizer", None) is None:
             return False
-        with hdf5.open_checked(path) as opened:
+        with hdf5.open_checked(path) as opened, _weights_errors():
             return legacy_state.from_keras_file(model, opened, notes)
     with hdf5.open_checked(path) as opened:
         has_state = _has_optimizer_state(model, opened)
@@ -126,7 +126,8 @@ def _optimizer_by_order(model: keras.Model, opened: Any, notes: list[str]) -> bo
     if optimizer is None or "optimizer_weights" not in opened:
         return False
     if not str(opened.attrs.get("keras_version", "")).startswith("3"):
-        return legacy_state.from_hdf5(model, opened, notes)
+        with _weights_errors():
+            return legacy_state.from_hdf5(model, opened, notes)
     names = opened["optimizer_weights"].attrs.get("weight_names", ())
     values = [np.asarray(opened["optimizer_weights"][name]) for name in names]
     variables = optimizer.variables
