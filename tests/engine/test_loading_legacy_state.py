@@ -124,3 +124,9 @@ def test_nadam_of_another_schedule_starts_afresh(tmp_path: Path) -> None:
     loaded = load(_written(tmp_path, optimizer, slots))
     assert not loaded.optimizer_state
     assert isinstance(loaded.model.optimizer, keras.optimizers.Nadam)
+
+
+def test_a_legacy_optimizer_in_a_keras_file_says_that_it_starts_afresh() -> None:
+    loaded = load(FILES / "two_inputs.keras")
+    assert not loaded.optimizer_state
+    assert any("starts afresh" in note for note in loaded.notes)

@@ -78,8 +78,11 @@ def from_hdf5(model: keras.Model, opened: Any, notes: list[str]) -> bool:
 def from_keras_file(model: keras.Model, opened: Any, notes: list[str]) -> bool:
     """Take the state from the weights of a .keras file that tf-keras wrote."""
     group = opened.get("optimizer/inner_optimizer/vars", opened.get("optimizer/vars"))
-    if group is None or len(group) < 2:
+    if group is None:  # tf-keras leaves out what `optimizers.legacy` held
+        notes.append("The file holds no optimizer state that fits: the optimizer starts afresh.")
         return False
+    if len(group) < 2:
+        return False  # compiled and never trained
     optimizer = _inner(model)
     order = list(_in_order(optimizer))
     found: dict[int, Any] = {}
