@@ -7,6 +7,7 @@ batch is a dynamic shape. Hence a bound that is data, and `tf.gather` of a fixed
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -81,9 +82,14 @@ def _many(step: Step, batch: int, *, jit: bool) -> Callable[..., Any]:
     def many(
         tensors: Any, order: Any, first: Any, steps: Any, rates: Any, global_step: Any, total: Any
     ) -> Any:
+        flat = [_flat(tensor) for tensor in tensors]
+
         def body(index: Any, total: Any) -> tuple[Any, Any]:
             rows = tf.gather(order, (first + index) * batch + tf.range(batch))
-            taken = [tf.gather(tensor, rows) for tensor in tensors]
+            taken = [
+                tf.reshape(tf.gather(rows_of, rows), (batch, *tensor.shape[1:]))
+                for rows_of, tensor in zip(flat, tensors, strict=True)
+            ]
             loss = step.run(taken, tf.gather(rates, index), global_step + index)
             return index + 1, total + tf.cast(loss, tf.float64)
 
@@ -92,6 +98,11 @@ def _many(step: Step, batch: int, *, jit: bool) -> Callable[..., Any]:
         )[1]
 
     return many
+
+
+def _flat(tensor: Any) -> Any:
+    """One axis an example: XLA copies and casts rows of it without working out their indices."""
+    return tf.reshape(tensor, (tensor.shape[0], math.prod(tensor.shape[1:])))
 
 
 def _single(step: Step) -> Callable[..., Any]:
