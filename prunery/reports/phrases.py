@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, lru_cache
 from typing import NamedTuple
 
 from babel.messages.pofile import read_po
@@ -22,6 +22,8 @@ _VALUE = re.compile(r"%\((\w+)\)s")
 _LETTER = re.compile(r"[^\W\d_]")
 _BETWEEN = re.compile(r"(?<=[.!?]) (?=\S)")
 _EDGES = re.compile(r"(\s*)(.*?)([\s:,;]*)", re.DOTALL)
+LONGEST = 2000
+"""Characters of a text that is looked at; matching one of strangers' names must stay cheap."""
 FEW_LETTERS = 5
 """A template of so few fits nearly everything: one of its values must be a phrase itself."""
 
@@ -100,6 +102,8 @@ class Told(NamedTuple):
 @lru_cache(maxsize=4096)
 def _phrase(text: str, code: str) -> Told | None:
     """`text` by the most telling template that fits, else piece by piece."""
+    if len(text) > LONGEST:
+        return None
     for phrase in phrases(code):
         found = phrase.pattern.fullmatch(text)
         if found is None:
