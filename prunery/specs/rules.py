@@ -168,12 +168,7 @@ def _early_bird(recipe: Recipe) -> Iterator[FieldError]:
 
 def _without_training(recipe: Recipe) -> Iterator[FieldError]:
     """Presets give way to `training.epochs: 0`; what a person asked for is not passed over."""
-    if recipe.rewind.to != "none":
-        message = 'Nothing is trained again (training.epochs is 0): write "none".'
-        yield FieldError(pointer="/rewind/to", message=message)
-    if recipe.controls:
-        message = "Controls are trained, and training.epochs is 0: write []."
-        yield FieldError(pointer="/controls", message=message)
+    yield from _nothing_trained_again(recipe, "training.epochs")
     if recipe.replicates > 1:
         message = "Without training (training.epochs is 0) every run is the same: write 1."
         yield FieldError(pointer="/replicates", message=message)
@@ -181,11 +176,15 @@ def _without_training(recipe: Recipe) -> Iterator[FieldError]:
 
 def _without_retraining(recipe: Recipe) -> Iterator[FieldError]:
     """Weights that went back and are not trained again have learned nothing."""
+    yield from _nothing_trained_again(recipe, "training.retrain_epochs")
+
+
+def _nothing_trained_again(recipe: Recipe, field: str) -> Iterator[FieldError]:
     if recipe.rewind.to != "none":
-        message = 'Nothing is trained again (training.retrain_epochs is 0): write "none".'
+        message = f'Nothing is trained again ({field} is 0): write "none".'
         yield FieldError(pointer="/rewind/to", message=message)
     if recipe.controls:
-        message = "Controls are trained as long as levels (training.retrain_epochs is 0): write []."
+        message = f"Controls are trained, and {field} is 0: write []."
         yield FieldError(pointer="/controls", message=message)
 
 
