@@ -100,7 +100,25 @@ def _without_step(slots: dict[str, Any]) -> None:
     del slots["Adamax/iter:0"]
 
 
-@pytest.mark.parametrize("spoil", [_without_one, _of_another_shape, _of_texts, _without_step])
+def _before_the_first_step(slots: dict[str, Any]) -> None:
+    slots["Adamax/iter:0"] = np.int64(-1)
+
+
+def _at_no_step(slots: dict[str, Any]) -> None:
+    slots["Adamax/iter:0"] = np.float32("nan")
+
+
+def _at_a_step_beyond_counting(slots: dict[str, Any]) -> None:
+    slots["Adamax/iter:0"] = np.uint64(2**64 - 1)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(_without_one, _of_another_shape, _of_texts, _without_step),
+        *(_before_the_first_step, _at_no_step, _at_a_step_beyond_counting),
+    ],
+)
 def test_what_does_not_fit_starts_afresh_with_a_note(
     tmp_path: Path, spoil: Callable[[dict[str, Any]], None]
 ) -> None:
@@ -124,6 +142,17 @@ def test_nadam_of_another_schedule_starts_afresh(tmp_path: Path) -> None:
     loaded = load(_written(tmp_path, optimizer, slots))
     assert not loaded.optimizer_state
     assert isinstance(loaded.model.optimizer, keras.optimizers.Nadam)
+
+
+def test_any_number_of_steps_that_a_file_claims_costs_the_same(tmp_path: Path) -> None:
+    """One array entry a step took all memory."""
+    slots = {"iteration:0": np.int64(2**62)}
+    slots |= _slots(lambda name: f"Nadam/m/{name}:0", 1)
+    slots |= _slots(lambda name: f"Nadam/v/{name}:0", 11)
+    config = {"class_name": "Nadam", "config": {"learning_rate": 0.01}}
+    optimizer = load(_written(tmp_path, config, slots)).model.optimizer
+    assert int(optimizer.iterations) == 2**62
+    assert float(optimizer._u_product) == 0.0
 
 
 def test_a_legacy_optimizer_in_a_keras_file_says_that_it_starts_afresh() -> None:

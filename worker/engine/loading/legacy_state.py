@@ -49,6 +49,8 @@ _STEPS = ("iteration", "iter")
 # then Keras 2 multiplies its product once a variable, by a fault; here it goes on as was meant.
 _OTHER_METHOD = "momentum_cache"
 
+_MOST_STEPS = 1_000_000
+
 AFRESH = "The optimizer's state, which Keras 2 wrote, does not fit and starts afresh."
 
 
@@ -166,7 +168,7 @@ def _assign(optimizer: Any, step: Any, found: dict[int, Any], notes: list[str]) 
     """Put everything in its place, if there is a value that fits for every slot."""
     slots = list(_slots(optimizer))
     known = type(optimizer).__name__ in _SLOTS
-    fit = _fits(step, ()) and all(_fits(found.get(id(slot)), slot.shape) for slot in slots)
+    fit = _counts(step) and all(_fits(found.get(id(slot)), slot.shape) for slot in slots)
     if not (known and fit):
         notes.append(AFRESH)
         return False
@@ -178,6 +180,11 @@ def _assign(optimizer: Any, step: Any, found: dict[int, Any], notes: list[str]) 
     return True
 
 
+def _counts(stored: Any) -> bool:
+    """Tell whether it is a number of steps."""
+    return _fits(stored, ()) and 0 <= np.asarray(stored).item() < 2**63
+
+
 def _fits(stored: Any, shape: Any) -> bool:
     """Tell whether it is an array of numbers of that shape; nothing is read for that."""
     kind = getattr(getattr(stored, "dtype", None), "kind", "")
@@ -185,5 +192,9 @@ def _fits(stored: Any, shape: Any) -> bool:
 
 
 def _nadam_product(beta_1: float, steps: int) -> float:
-    """What Nadam has multiplied up by now: Keras 2 did not save it."""
-    return float(np.prod(beta_1 * (1.0 - 0.5 * 0.96 ** np.arange(1, steps + 1))))
+    """What Nadam has multiplied up by now: Keras 2 did not save it.
+
+    After so many steps it has long been 0, and a file may claim any number of them.
+    """
+    counted = np.arange(1, min(steps, _MOST_STEPS) + 1)
+    return float(np.prod(beta_1 * (1.0 - 0.5 * 0.96**counted)))
