@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import NamedTuple
 
 from babel.messages.pofile import read_po
