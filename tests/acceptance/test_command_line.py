@@ -74,13 +74,20 @@ def test_a_failed_job_exits_1_with_its_problem_alone_on_stderr(
     assert not (tmp_path / "out").exists()
 
 
+def _hear_ctrl_c() -> None:
+    """A suite that a shell runs in the background is deaf to it, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_the_job_running_and_says_how_to_stop_it(
     service_url: str, small_fashion: Path
 ) -> None:
     arguments = ("prune", str(article_model.FILE), str(small_fashion), "--server", service_url)
     endless = ("--preset", "article", "--set", "training.epochs=1000")
     command = [sys.executable, "-m", "prunery", *arguments, *endless]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=_hear_ctrl_c
+    ) as waiting:
         assert waiting.stdout is not None
         job = next(line for line in waiting.stdout if line.startswith("job ")).split()[1]
         next(waiting.stdout)  # it is being followed
