@@ -20,7 +20,7 @@ HOSTILE = {
     "not a zip": ("models", b"hello, I am a model", "net.keras", "file_type_mismatch"),
     "a Lambda layer": ("models", files.lambda_model(), "net.keras", "model_unsafe_object"),
     "an unknown kind": ("models", b"import os", "net.py", "file_type_unsupported"),
-    "hdf5 so named": ("models", b"\x89HDF\r\n\x1a\n", "a.keras", "file_type_mismatch"),
+    "hdf5 so named": ("models", b"\x89HDF\r\n\x1a\n", "a.zip", "file_type_mismatch"),
     "empty data": ("datasets", b"", "data.npz", "file_empty"),
     "data that is no zip": ("datasets", b"x" * 100, "data.npz", "file_type_mismatch"),
     "pickled arrays": ("datasets", PICKLED, "data.npz", "dataset_pickled"),
