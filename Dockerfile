@@ -22,19 +22,19 @@ WORKDIR /srv/prunery
 
 FROM base AS api-packages
 COPY requirements/app.txt requirements/build.txt requirements/
-RUN pip install --require-hashes -r requirements/app.txt \
-    && pip install --require-hashes -r requirements/build.txt
+RUN pip install --require-hashes --no-deps -r requirements/app.txt \
+    && pip install --require-hashes --no-deps -r requirements/build.txt
 
 FROM base AS cpu-packages
 COPY requirements/worker.txt requirements/build.txt requirements/
 # Bytecode is written here, once: a sandboxed job may not write it.
-RUN pip install --require-hashes -r requirements/worker.txt \
-    && pip install --require-hashes -r requirements/build.txt
+RUN pip install --require-hashes --no-deps -r requirements/worker.txt \
+    && pip install --require-hashes --no-deps -r requirements/build.txt
 
 FROM base AS gpu-packages
 COPY requirements/gpu.txt requirements/build.txt requirements/
-RUN pip install --require-hashes -r requirements/gpu.txt \
-    && pip install --require-hashes -r requirements/build.txt
+RUN pip install --require-hashes --no-deps -r requirements/gpu.txt \
+    && pip install --require-hashes --no-deps -r requirements/build.txt
 
 FROM api-packages AS api
 COPY . .

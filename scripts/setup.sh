@@ -36,19 +36,22 @@ if ! python=$(find_python); then
     exit 1
 fi
 
+# --no-deps: the lock names everything. Where pip resolves for itself, pip before 23.3 takes the
+# newest release of what is wanted with an extra, and refuses it for want of a hash.
 echo "Making $VENV with $("$python" -V) from $LOCK" >&2
 if command -v uv >/dev/null; then
     usable "$VENV/bin/python" ||
         uv venv --quiet --clear --python "$("$python" -c 'import sys; print(sys.executable)')" "$VENV"
     # Bytecode now: a sandboxed job may not write it later and would pay for it each time.
-    VIRTUAL_ENV=$VENV uv pip install --quiet --compile-bytecode --require-hashes -r "$LOCK"
+    VIRTUAL_ENV=$VENV uv pip install --quiet --compile-bytecode --require-hashes --no-deps -r "$LOCK"
     VIRTUAL_ENV=$VENV uv pip install --quiet --no-deps --no-build-isolation --editable .
 else
     if ! has_pip && ! "$python" -m venv --clear "$VENV"; then
         echo "This Python cannot make virtual environments. On Debian: apt install python3-venv" >&2
         exit 1
     fi
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$LOCK"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+        -r "$LOCK"
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --no-build-isolation --editable .
 fi
