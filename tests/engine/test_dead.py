@@ -112,6 +112,18 @@ def test_a_unit_that_only_a_truth_value_looks_at_stays(told: Callable[..., keras
     assert compacted(model, mask).model.get_layer("looked_at").units == 60
 
 
+def test_a_unit_that_only_attention_scores_look_at_stays():
+    """No weight of the head reads it, but the scale of the attention does."""
+    inputs = keras.Input((5, 4))
+    x = layers.Dense(6, name="looked_at")(inputs)
+    x = layers.AdditiveAttention()([x, x])
+    model = randomise(keras.Model(inputs, layers.Dense(3, name="head")(x)))
+    mask = {"head/kernel": np.ones((6, 3), bool)}
+    mask["head/kernel"][:2] = False
+    masks.apply(model, mask)
+    assert compacted(model, mask).model.get_layer("looked_at").units == 6
+
+
 def test_zero_filter_with_batch_norm_beta_is_a_live_constant():
     """Its value is beta, not 0: a reader with padding sees it at inner places only."""
     for padding, stays in (("same", True), ("valid", False)):

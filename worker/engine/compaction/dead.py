@@ -92,8 +92,11 @@ class _Search:
         )
 
     def _reads(self, one: Slice) -> bool:
+        owner = self._owners[one.key]
         if one.role == "out":  # A tied embedding reads with the columns that it writes with.
-            return isinstance(self._owners[one.key], keras.layers.ReversibleEmbedding)
+            return isinstance(owner, keras.layers.ReversibleEmbedding)
+        if one.role == "channel":  # It adds its channels up to scores, each times its own scale.
+            return isinstance(owner, keras.layers.AdditiveAttention)
         return one.role in ("in", "self")
 
     def _unfed(self) -> bool:
