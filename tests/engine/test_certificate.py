@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from tests.engine.test_masked import KEEP, net
 from worker.engine import masks
@@ -155,6 +155,16 @@ def test_stepwise_run_agrees_with_the_model_itself():
     for wide, narrow in zip(stepwise.run(model, flat), expected, strict=True):
         assert wide.dtype == np.float64
         np.testing.assert_allclose(wide, np.asarray(narrow), rtol=1e-4, atol=1e-6)
+
+
+def test_a_constant_operand_is_widened_with_what_it_meets():
+    """A convolution, unlike a product, takes no two precisions at once."""
+    inputs = keras.Input((6, 6, 2))
+    blur = ops.depthwise_conv(inputs, np.full((3, 3, 2, 1), 1 / 9, "float32"))
+    model = keras.Model(inputs, ops.max_pool(blur, 2))
+    (wide,) = stepwise.run(model, [np.ones((1, 6, 6, 2))])
+    assert wide.dtype == np.float64
+    np.testing.assert_allclose(wide, 1.0, rtol=1e-6)
 
 
 def test_a_large_network_is_proven_on_fewer_examples():

@@ -131,14 +131,17 @@ class _Run:
         if parts.is_large(operation):
             return parts.run(operation, functools.partial(self._part, operation), args, kwargs)
         twin = _twin(operation, self.dtype, self.nudge)
+        if self.dtype is not None and not isinstance(operation, keras.Layer):
+            args, kwargs = _cast((args, kwargs), self.dtype)  # Among them may be constants.
         try:
             outputs = twin(*args, **kwargs)
         except (ValueError, TypeError, tf.errors.OpError):
             if getattr(operation, "weights", ()) or self.dtype is None:
                 raise
             # What prepares inputs (a spectrogram, say) may know no other precision than its own.
-            own = _cast(args, operation.compute_dtype)
-            return _cast(operation(*own, **kwargs), self.dtype)
+            own = getattr(operation, "compute_dtype", keras.config.floatx())
+            args, kwargs = _cast((args, kwargs), own)
+            return _cast(operation(*args, **kwargs), self.dtype)
         if isinstance(twin, keras.Layer) and twin.count_params() > _LARGE:
             del twin
             gc.collect()  # Keras layers are circles of references: they would pile up.
@@ -193,7 +196,7 @@ def _cast(values: Any, dtype: str) -> Any:
     """Floating tensors in another precision, whatever they are nested in."""
 
     def cast(leaf: Any) -> Any:
-        floating = keras.ops.is_tensor(leaf) and "float" in str(leaf.dtype)
+        floating = "float" in str(getattr(leaf, "dtype", ""))
         return keras.ops.cast(leaf, dtype) if floating else leaf
 
     return keras.tree.map_structure(cast, values)
