@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,19 @@ def chromium() -> Path:
         return browser.find()
     except missing.ServiceMissingError as error:
         missing.skip(str(error))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where several processes share the tests, each tells the first what it could not test."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["missing"] = sorted(missing.missing)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of those processes ends; one that crashed has told nothing."""
+    missing.missing.update(getattr(node, "workeroutput", {}).get("missing", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
