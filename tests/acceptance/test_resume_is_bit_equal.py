@@ -27,7 +27,7 @@ RECIPE: dict[str, Any] = {
     "preset": "article",
     "controls": [],
     "schedule": {"kind": "iterative", "rounds": 2, "pruning_fraction": 0.3},
-    "training": {"epochs": 150, "retrain_epochs": 150, "loop": "graph"},
+    "training": {"epochs": 60, "retrain_epochs": 60, "loop": "graph"},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,18 @@ from worker.engine import stopping
 RECIPE: dict[str, Any] = {"objective": {}, "controls": ["random_units"], "controls_on": "chosen"}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> jobs.Done:
+    """The job undisturbed; read it, or go on in a copy of its folder."""
+    return jobs.prune(tmp_path_factory.mktemp("whole"), RECIPE)
+
+
+@pytest.fixture
+def ended(whole: jobs.Done, tmp_path: Path) -> Path:
+    """A folder in which the job has ended."""
+    return Path(shutil.copytree(whole.out.parent, tmp_path / "ended"))
+
+
 class _Killed(BaseException):
     """Stands for kill -9: nothing in the engine catches it."""
 
@@ -29,20 +42,18 @@ def _kill_at(share: float) -> Any:
     return listen
 
 
-def test_a_job_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    expected = jobs.prune(whole, RECIPE)
+def test_a_job_killed_again_and_again_ends_with_the_same_bytes(
+    whole: jobs.Done, tmp_path: Path
+) -> None:
     for share in (0.1, 0.35, 0.6, 0.9):
         with pytest.raises(_Killed):
-            jobs.prune(broken, RECIPE, listen=_kill_at(share))
-    done = jobs.prune(broken, RECIPE)
-    assert done.weights() == expected.weights()
+            jobs.prune(tmp_path, RECIPE, listen=_kill_at(share))
+    done = jobs.prune(tmp_path, RECIPE)
+    assert done.weights() == whole.weights()
     assert {d.field: d for d in done.report.method.decisions} == {
-        d.field: d for d in expected.report.method.decisions
+        d.field: d for d in whole.report.method.decisions
     }
-    assert done.report.extra == expected.report.extra
+    assert done.report.extra == whole.report.extra
 
 
 def _kill_after(checkpoints: int) -> Any:
@@ -83,11 +94,11 @@ def test_an_early_bird_that_was_killed_ends_after_the_same_epoch(tmp_path: Path)
     assert any("early bird" in warning for warning in done.report.warnings)
 
 
-def test_finished_levels_are_not_computed_again(tmp_path: Path) -> None:
-    jobs.prune(tmp_path, RECIPE)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "levels").rglob("*.keras")}
-    jobs.prune(tmp_path, RECIPE)
-    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "levels").rglob("*.keras")}
+def test_finished_levels_are_not_computed_again(ended: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (ended / "levels").rglob("*.keras")}
+    assert before
+    jobs.prune(ended, RECIPE)
+    assert before == {p: p.stat().st_mtime_ns for p in (ended / "levels").rglob("*.keras")}
 
 
 def _older(path: Path) -> None:
@@ -97,44 +108,37 @@ def _older(path: Path) -> None:
     np.savez(path, **kept)  # type: ignore[arg-type]
 
 
-def test_a_checkpoint_that_does_not_fit_is_started_again_and_told(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    expected = jobs.prune(whole, RECIPE)
+def test_a_checkpoint_that_does_not_fit_is_started_again_and_told(
+    whole: jobs.Done, tmp_path: Path
+) -> None:
     with pytest.raises(_Killed):
-        jobs.prune(broken, RECIPE, listen=_kill_after(3), checkpoint_seconds=0.0)
-    (running,) = (broken / "checkpoint" / "running").iterdir()
+        jobs.prune(tmp_path, RECIPE, listen=_kill_after(3), checkpoint_seconds=0.0)
+    (running,) = (tmp_path / "checkpoint" / "running").iterdir()
     _older(running)
-    done = jobs.prune(broken, RECIPE)
-    assert done.weights() == expected.weights()
+    done = jobs.prune(tmp_path, RECIPE)
+    assert done.weights() == whole.weights()
     assert any("started again from its beginning" in told for told in done.report.warnings)
 
 
-def test_what_an_unknown_version_finished_is_made_again_and_told(tmp_path: Path) -> None:
-    expected = jobs.prune(tmp_path, RECIPE).weights()
-    manifest = tmp_path / "levels" / "1" / "manifest.json"
+def test_what_an_unknown_version_finished_is_made_again_and_told(
+    whole: jobs.Done, ended: Path
+) -> None:
+    manifest = ended / "levels" / "1" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"figures"', '"numbers"'))
-    outcome = tmp_path / "checkpoint" / "done" / "control--random_units" / "outcome.json"
+    outcome = ended / "checkpoint" / "done" / "control--random_units" / "outcome.json"
     outcome.write_text(outcome.read_text().replace('"epochs"', '"rounds"'))
-    done = jobs.prune(tmp_path, RECIPE)
-    assert done.weights() == expected
+    done = jobs.prune(ended, RECIPE)
+    assert done.weights() == whole.weights()
     told = [warning.split(" was")[0] for warning in done.report.warnings if "version" in warning]
     assert set(told) == {"Level 1", "control/random_units"}
 
 
-def test_levels_of_another_recipe_are_not_used(tmp_path: Path) -> None:
-    first = jobs.prune(tmp_path, RECIPE).weights()
-    second = jobs.prune(tmp_path, {**RECIPE, "seed": 5}).weights()
-    assert first != second
+def test_levels_of_another_recipe_are_not_used(whole: jobs.Done, ended: Path) -> None:
+    assert jobs.prune(ended, {**RECIPE, "seed": 5}).weights() != whole.weights()
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    found = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        found.append(jobs.prune(tmp_path / name, RECIPE).weights())
-    assert found[0] == found[1]
+def test_the_same_seed_gives_the_same_bytes(whole: jobs.Done, tmp_path: Path) -> None:
+    assert jobs.prune(tmp_path, RECIPE).weights() == whole.weights()
 
 
 def test_finish_packs_the_best_level_so_far(
@@ -160,7 +164,6 @@ def test_another_level_can_be_chosen_afterwards(tmp_path: Path) -> None:
     assert other.extra == first.extra
 
 
-def test_a_level_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    jobs.prune(tmp_path, RECIPE)
+def test_a_level_that_is_not_there_is_refused(ended: Path) -> None:
     with pytest.raises(PruneryError, match="no level 9"):
-        jobs.prune(tmp_path, RECIPE, kind="choose", choose_level=9)
+        jobs.prune(ended, RECIPE, kind="choose", choose_level=9)

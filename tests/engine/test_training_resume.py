@@ -120,7 +120,7 @@ def _long(out: Path, checkpoint: Path, every: float) -> None:
     plan = TrainingPlan(
         keras.optimizers.Adam(0.01),
         "sparse_categorical_crossentropy",
-        epochs=400,
+        epochs=100,
         batch_size=16,
         loop="graph",
     )
