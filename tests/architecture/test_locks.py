@@ -55,7 +55,7 @@ def test_no_lock_holds_both_builds_of_tensorflow_for_one_machine() -> None:
 
 @pytest.mark.parametrize("name", ["scripts/setup.sh", "Dockerfile"])
 def test_nothing_outside_the_lock_is_looked_for(name: str) -> None:
-    """Left to resolve, pip before 23.3 tries the newest `coverage[toml]` and refuses it unhashed."""
+    """Left to resolve, pip before 23.3 tries the newest `coverage[toml]`, which has no hash."""
     text = (ROOT / name).read_text()
     found = re.findall(r"--require-hashes.*", text)
     assert found
