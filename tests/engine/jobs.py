@@ -21,7 +21,8 @@ from worker.packing import pack_folder
 
 # One loop, so that no test waits for a trial of several.
 QUICK: dict[str, Any] = {
-    "training": {"epochs": 4, "loop": "graph", "batch_size": 16},
+    # Eighteen whole batches an epoch: a part of one would be traced for itself.
+    "training": {"epochs": 4, "loop": "graph", "batch_size": 12},
     "schedule": {"rounds": 2, "pruning_fraction": 0.4},
     "controls": [],
 }

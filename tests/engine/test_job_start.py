@@ -123,7 +123,7 @@ def test_every_rewind_point_is_where_a_level_starts(
     for key, value in rewound.items():
         assert (value[mask[key]] == start.weights[key][mask[key]]).all()
     if "at" in rewind:
-        steps = 15  # 240 examples in batches of 16; nothing is held out, since nothing is chosen
+        steps = 20  # 240 examples in batches of 12; nothing is held out, since nothing is chosen
         assert start.step == rewind["at"] * (1 if rewind["to"] == "step" else steps)
         assert start.optimizer, "slots are part of the state that a rewind brings back"
 
@@ -170,7 +170,7 @@ def test_a_path_means_all_that_lies_inside(tmp_path: Path) -> None:
     ("recipe", "pointer", "instead"),
     [
         ({"training": {"loss": "hinge"}}, "/training/loss", "sparse_categorical_crossentropy"),
-        ({"rewind": {"to": "step", "at": 61}, "training": {"epochs": 4}}, "/rewind/at", "at most"),
+        ({"rewind": {"to": "step", "at": 81}, "training": {"epochs": 4}}, "/rewind/at", "at most"),
     ],
 )
 def test_what_the_data_rule_out_is_refused_without_a_server_too(

@@ -53,8 +53,8 @@ def test_slots_are_cut_with_the_weights_and_rewound(tmp_path: Path) -> None:
     assert first.units < 12
     assert [tuple(slot.shape) for slot in adam._momentums] == [(6, first.units), (first.units,)]
     assert tuple(sgd.momentums[0].shape) == (first.units, second.units)
-    # 3 epochs of 15 steps each, of which 5 were before the rewind point.
-    assert int(adam.iterations) == int(sgd.iterations) == 45
+    # 3 epochs of 20 steps each, of which 5 were before the rewind point.
+    assert int(adam.iterations) == int(sgd.iterations) == 60
     assert all(np.any(slot.numpy()) for slot in (adam._momentums[0], sgd.momentums[0]))
     point = State.load(tmp_path / "levels" / "0" / "snapshot.npz")
     assert point.step == 5
