@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.settings import Settings
 from app.core.tables import DatasetTable, ModelTable
-from app.jobs import creation
+from app.jobs import creation, durations
 from app.jobs.schemas import Check, CheckRequest
 from app.uploads import service
 from app.uploads.kinds import DATASET, MODEL, UploadTable
@@ -64,6 +64,7 @@ def judge(
             "decisions": tuple(_decisions(model_view, dataset_view)),
             "test_examples": examples,
             "smallest_difference": smallest_difference(examples) if examples else None,
+            "duration": durations.expected(session, model, dataset, order.recipe),
             **known,
         }
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from app.core import clock
 from app.core.tables import (
     ArtifactTable,
+    DatasetTable,
     JobEventTable,
     JobLevelTable,
     JobTable,
+    ModelTable,
     WorkerTable,
 )
 from prunery.specs.job import TERMINAL, Status
@@ -148,6 +150,43 @@ def workers(session: Session, silent_for: timedelta) -> Sequence[WorkerTable]:
     """Workers that were heard of lately."""
     since = clock.shared_now(session) - silent_for
     return session.scalars(select(WorkerTable).where(WorkerTable.seen_at > since)).all()
+
+
+class Finished(NamedTuple):
+    """What one succeeded job was to do, and how long it took without a break."""
+
+    recipe: dict[str, Any]
+    model: dict[str, Any]
+    dataset: dict[str, Any] | None
+    options: dict[str, Any] | None
+    seconds: float
+
+
+def finished_lately(session: Session, limit: int) -> Iterator[Finished]:
+    """Everybody's last jobs: how fast this service is belongs to nobody."""
+    query = (
+        select(
+            JobTable.recipe,
+            ModelTable.summary,
+            DatasetTable.summary,
+            DatasetTable.options,
+            JobTable.started_at,
+            JobTable.finished_at,
+        )
+        .join(ModelTable, ModelTable.id == JobTable.model_id)
+        .join(DatasetTable, DatasetTable.id == JobTable.dataset_id, isouter=True)
+        .where(
+            JobTable.status == str(Status.SUCCEEDED),
+            JobTable.kind == "prune",
+            JobTable.attempt == 1,
+            ModelTable.summary.is_not(None),
+        )
+        .order_by(JobTable.finished_at.desc())
+        .limit(limit)
+    )
+    for recipe, model, dataset, options, started_at, finished_at in session.execute(query):
+        seconds = (finished_at - started_at).total_seconds()
+        yield Finished(recipe, model, dataset, options, seconds)
 
 
 def oldest_queued(session: Session) -> datetime | None:

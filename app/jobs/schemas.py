@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from prunery.screening.duration import Duration
 from prunery.specs.base import Wire
 from prunery.specs.errors import Problem
 from prunery.specs.job import DatasetView, JobView, LevelView, ModelView
@@ -47,6 +48,7 @@ class Check(Wire):
 
     `decisions`: what was left open, and what is taken. `smallest_difference`: the smallest change
     of an error rate that the test examples can show, for a model that is wrong once in ten.
+    `duration`: how long the job may take once it runs, roughly.
     """
 
     status: Literal["checking", "done"]
@@ -59,6 +61,7 @@ class Check(Wire):
     decisions: tuple[Decision, ...] = ()
     test_examples: int | None = None
     smallest_difference: float | None = None
+    duration: Duration | None = None
 
 
 class Compared(Wire):

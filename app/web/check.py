@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,9 +21,10 @@ from app.uploads.kinds import DATASET, MODEL
 from app.web import language, page
 from app.web.answers import Answers
 from app.web.home import FILES, start_job
-from app.web.judging import asked, judge
+from app.web.judging import asked, duration_of, judge
 from app.web.problems import Finding, of_recipe
 from app.web.visitor import Visitor
+from prunery.screening.duration import Duration
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, ModelView
 from prunery.specs.models import Prunability
@@ -43,6 +44,7 @@ class Found:
     dataset: DatasetView
     prunability: Prunability | None
     wrong: tuple[Finding, ...]
+    duration: Duration | None = None
 
     @property
     def is_checking(self) -> bool:
@@ -134,7 +136,10 @@ def _look(
         prunability = None
         if model.status == "ready":
             prunability = service.prunability(session, visitor.owner_id, answers.model)
-    assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
-    assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
-    said = wrong or tuple(judge(rows, answers, words, ctx.settings))
-    return Found(model, dataset, prunability, said)
+        assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
+        assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
+        said = wrong or tuple(judge(rows, answers, words, ctx.settings))
+        found = Found(model, dataset, prunability, said)
+        if not found.can_start:
+            return found
+        return replace(found, duration=duration_of(session, rows, answers, ctx.settings))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
+from sqlalchemy.orm import Session
+
 from app.core.settings import Settings
 from app.core.tables import DatasetTable, ModelTable
-from app.jobs import creation
+from app.jobs import creation, durations
 from app.uploads.kinds import UploadTable
 from app.web.answers import Answers
 from app.web.problems import Finding, of_recipe
 from prunery.reports.language import Language
+from prunery.screening.duration import Duration
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import JobRequest
 
@@ -27,6 +30,15 @@ def judge(
     except PruneryError as error:
         return of_recipe(error, answers, words)
     return []
+
+
+def duration_of(
+    session: Session, rows: tuple[UploadTable, UploadTable], answers: Answers, settings: Settings
+) -> Duration:
+    """How long the job may take that nothing forbids."""
+    model, dataset = rows
+    recipe = creation.order(asked(answers), settings).recipe
+    return durations.expected(session, cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
 
 
 def asked(answers: Answers) -> JobRequest:

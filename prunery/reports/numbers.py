@@ -6,6 +6,7 @@ A gain is never rounded up: `times` and `share_smaller` round towards no gain.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
@@ -131,6 +132,32 @@ class Numbers:
         step = next(step for limit, step in steps if seconds <= limit)
         return self.duration(max(step, math.ceil(seconds / step) * step))
 
+    def between(self, least: float, most: float) -> str:
+        """'about 3 to 8 minutes', from seconds: as rough as it is known."""
+        if most < 30:
+            return self.language.gettext("less than half a minute")
+        high, unit = _outwards(most, math.ceil)
+        low, lower = _outwards(max(least, 5), math.floor)
+        if (low, lower) == (high, unit):
+            return self.language.gettext("about %(most)s", most=self._of_time(high, unit))
+        return self.language.gettext(
+            "about %(least)s to %(most)s",
+            least=self.integer(low) if lower == unit else self._of_time(low, lower),
+            most=self._of_time(high, unit),
+        )
+
+    def _of_time(self, count: int, unit: str) -> str:
+        """'8 minutes', as it stands behind "from" and "to"."""
+        words = self.language
+        one, many = {
+            "second": (words.pgettext("to one", "second"), words.pgettext("to many", "seconds")),
+            "minute": (words.pgettext("to one", "minute"), words.pgettext("to many", "minutes")),
+            "hour": (words.pgettext("to one", "hour"), words.pgettext("to many", "hours")),
+            "day": (words.pgettext("to one", "day"), words.pgettext("to many", "days")),
+        }[unit]
+        is_one = words.locale.plural_form(count) == "one"
+        return f"{self.integer(count)}{NBSP}{one if is_one else many}"
+
     def date(self, moment: datetime) -> str:
         """24 November 2026."""
         return format_date(moment, "long", locale=self.language.locale)  # type: ignore[no-any-return]
@@ -175,6 +202,21 @@ class Numbers:
                 span, granularity=granularity, threshold=60, locale=self.language.locale
             )
         )
+
+
+def _outwards(seconds: float, rounding: Callable[[float], int]) -> tuple[int, str]:
+    """A count and its unit, rounded away from what lies between: 3 minutes, 40 minutes, 5 hours."""
+    units = (("second", 1, 60), ("minute", 60, 60), ("hour", 3600, 48), ("day", 86_400, math.inf))
+    unit, size, _ = next(one for one in units if seconds / one[1] < one[2] or one[0] == "day")
+    count = seconds / size
+    step = 10 if unit == "second" or count >= 30 else 1 if count < 10 else 5
+    whole = max(1, rounding(count / step)) * step
+    if (whole, unit) in _NEXT:
+        return 1, _NEXT[whole, unit]
+    return whole, unit
+
+
+_NEXT = {(60, "second"): "minute", (60, "minute"): "hour"}
 
 
 def _round(value: float, decimals: int) -> Decimal:

@@ -127,6 +127,7 @@ NUMBER_FILTERS = (
     "points",
     "duration",
     "time_left",
+    "between",
     "date",
     "moment",
 )

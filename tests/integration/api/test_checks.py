@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 from starlette.testclient import TestClient
 
+from app.core import clock
+from prunery.specs.job import Status
 from tests.integration.api import files
 from tests.integration.api.worker import DATA, Worker
 
@@ -30,6 +33,25 @@ def test_pair_that_fits_is_described(api: TestClient, worker: Worker) -> None:
     taken = {decision["field"]: decision["chosen"] for decision in found["decisions"]}
     assert taken["test_fraction"] == "0.1 of the examples, by seed 0"
     assert api.get("/v1/jobs").json()["items"] == []
+
+
+def test_check_tells_the_time_by_what_jobs_took_here(api: TestClient, worker: Worker) -> None:
+    body = pair(api, worker)
+    worker.pass_model(body["model"])
+
+    def told() -> dict[str, float]:
+        return api.post("/v1/checks", json=body).json()["duration"]
+
+    before = told()
+    assert 0 < before["least_seconds"] < before["most_seconds"] < 60
+    assert before["measured_jobs"] == 0
+    for _ in range(3):
+        job = api.post("/v1/jobs", json=body).json()["id"]
+        worker.move(job, Status.RUNNING)
+        worker.move(job, Status.SUCCEEDED, started_at=clock.now() - timedelta(hours=1))
+    after = told()
+    assert after["measured_jobs"] == 3
+    assert after["least_seconds"] < 3600 < after["most_seconds"]
 
 
 def test_check_says_what_the_job_would_be_refused_for(api: TestClient, worker: Worker) -> None:

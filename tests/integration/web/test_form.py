@@ -160,6 +160,9 @@ def test_the_check_waits_then_shows_what_was_found(web: TestClient, worker: Work
     assert "Ready to start" in page.text
     assert "282,160" in page.text
     assert "10 kinds" in page.text
+    assert re.search(r"This takes (about|less than)[^<]+\.</b>", page.text)
+    assert "A rough guess" in page.text
+    assert "Это займёт" in web.get(f"{address}&lang=ru").text
     started = web.post("/jobs", data=kept)
     assert started.status_code == 303
     assert started.headers["location"].startswith("/jobs/job_")

@@ -73,6 +73,27 @@ def test_time_left_is_rounded_up_to_what_can_be_promised(seconds: float, words: 
     assert EN.time_left(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "english", "russian"),
+    [
+        (5, 20, "less than half a minute", "меньше полуминуты"),
+        (20, 90, "about 20 seconds to 2 minutes", "примерно от 20 секунд до 2 минут"),
+        (52, 58, "about 50 seconds to 1 minute", "примерно от 50 секунд до 1 минуты"),
+        (180, 480, "about 3 to 8 minutes", "примерно от 3 до 8 минут"),
+        (1000, 1250, "about 15 to 25 minutes", "примерно от 15 до 25 минут"),
+        (4000, 75_000, "about 1 to 25 hours", "примерно от 1 до 25 часов"),
+        (80_000, 160_000, "about 20 to 50 hours", "примерно от 20 до 50 часов"),
+        (7200, 7200, "about 2 hours", "около 2 часов"),
+        (170_000, 400_000, "about 40 hours to 5 days", "примерно от 40 часов до 5 дней"),
+    ],
+)
+def test_a_range_of_time_is_as_rough_as_it_is_known(
+    least: float, most: float, english: str, russian: str
+) -> None:
+    assert EN.between(least, most).replace(NBSP, " ") == english
+    assert RU.between(least, most).replace(NBSP, " ") == russian
+
+
 def test_tiny_differences_are_powers_of_ten() -> None:
     assert EN.significant(3.3e-16, 2) == f"3.3{NBSP}×{NBSP}10⁻¹⁶"
     assert EN.significant(0) == "0"

@@ -1,0 +1,162 @@
+"""How long a job may take, told before it starts: a range, from what is known of model and data.
+
+A training is counted in passes of one example through the dense network. What a job needs of them
+lies between a ladder that finds its answer early and one that goes all the way down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from statistics import median
+from typing import NamedTuple
+
+from prunery.screening import lengths
+from prunery.specs.base import Wire
+from prunery.specs.datasets import DatasetOptions, DatasetSummary
+from prunery.specs.models import ModelSummary
+from prunery.specs.recipe import Recipe
+
+# Measured on two cores: whole jobs of seven small tasks (docs/measurements.md).
+FLOPS_PER_SECOND = 2e10
+SECONDS_PER_STEP = 4e-4
+SECONDS_PER_JOB = 6.0
+SECONDS_PER_LEVEL = 0.5
+SECONDS_PER_LAYER = 0.05
+# A pass forward and back is three forward; small nets are held up by more than arithmetic.
+PASSES = 3
+LEAST_OF_DENSE = 0.3
+# How much of its epochs a training has where early stopping may end it.
+STOPPED = (0.25, 0.8)
+USUAL_LEVELS = (3, 8)
+FEWEST_JOBS = 3
+ALIKE = 8.0
+
+
+class Duration(Wire):
+    """A job takes about `least` to `most` seconds once it runs.
+
+    measured_jobs: how many finished jobs of this service the figure was corrected by.
+    """
+
+    least_seconds: float
+    most_seconds: float
+    measured_jobs: int = 0
+
+    @property
+    def middle(self) -> float:
+        return math.sqrt(self.least_seconds * self.most_seconds)
+
+
+class Span(NamedTuple):
+    """The least and the most of something."""
+
+    least: float
+    most: float
+
+    def __mul__(self, factor: object) -> Span:
+        assert isinstance(factor, Span | int | float)  # noqa: S101 - all that is multiplied here
+        other = factor if isinstance(factor, Span) else Span(factor, factor)
+        return Span(self.least * other.least, self.most * other.most)
+
+    def plus(self, other: Span) -> Span:
+        return Span(self.least + other.least, self.most + other.most)
+
+
+def estimate(
+    model: ModelSummary, dataset: DatasetSummary | None, options: DatasetOptions, recipe: Recipe
+) -> Duration:
+    """The range for this recipe on a machine like the one it was measured on."""
+    levels = _levels(recipe)
+    made = levels.plus(Span(1, 1)) * (SECONDS_PER_LEVEL + SECONDS_PER_LAYER * model.layers)
+    seconds = Span(SECONDS_PER_JOB, SECONDS_PER_JOB).plus(made)
+    if dataset is not None and recipe.training.epochs:
+        examples = training_examples(dataset, options)
+        seconds = seconds.plus(_trainings(recipe, levels) * _once(model, recipe, examples))
+    return Duration(least_seconds=seconds.least, most_seconds=seconds.most)
+
+
+def corrected(expected: Duration, finished: Iterable[tuple[Duration, float]]) -> Duration:
+    """The range by what jobs of about this length took here.
+
+    Args:
+        finished: what was expected of each finished job, and the seconds that it took.
+    """
+    paces = [
+        took / one.middle
+        for one, took in finished
+        if 1 / ALIKE <= one.middle / expected.middle <= ALIKE
+    ]
+    if len(paces) < FEWEST_JOBS:
+        return expected
+    pace = median(paces)
+    return Duration(
+        least_seconds=expected.least_seconds * pace,
+        most_seconds=expected.most_seconds * pace,
+        measured_jobs=len(paces),
+    )
+
+
+def training_examples(dataset: DatasetSummary, options: DatasetOptions) -> int:
+    """How many are left for training once what is missing was drawn from them."""
+    given = dataset.examples
+    examples = given.get("train") or sum(given.values())
+    if "test" not in given:
+        examples = round(examples * (1 - options.test_fraction))
+    if "validation" not in given:
+        examples = round(examples * (1 - options.validation_fraction))
+    return max(1, examples)
+
+
+def _once(model: ModelSummary, recipe: Recipe, examples: int) -> float:
+    """Seconds of one whole training of the dense network."""
+    epochs = lengths.epochs(recipe, examples)
+    flops = model.flops or 2 * model.parameters
+    arithmetic = PASSES * flops * examples / FLOPS_PER_SECOND
+    return epochs * (arithmetic + lengths.steps_per_epoch(recipe, examples) * SECONDS_PER_STEP)
+
+
+def _trainings(recipe: Recipe, levels: Span) -> Span:
+    """How many dense trainings the whole job is worth."""
+    training = recipe.training
+    level = Span(_ladder(recipe, levels.least), _ladder(recipe, levels.most))
+    if training.schedule == "auto" or recipe.rewind.to == "auto":
+        level = level.plus(Span(0, 1))  # several ways are tried at the first level
+    controls = len(recipe.controls) * 0.5
+    level = level.plus((levels if recipe.controls_on == "every" else Span(1, 1)) * controls)
+    if training.distillation:
+        level = level.plus(Span(0, 0.6))
+    level = level * _retraining(recipe)
+    # An upload that turns out to be trained is not trained again.
+    dense = {"trained": Span(0, 0), "auto": Span(0, 1)}.get(recipe.start, Span(1, 1))
+    stopped = Span(*STOPPED) if training.early_stopping else Span(1, 1)
+    return dense.plus(level) * stopped * recipe.replicates
+
+
+def _retraining(recipe: Recipe) -> float:
+    """A level's epochs by those of the dense network, where both are numbers."""
+    dense, again = recipe.training.epochs, recipe.training.retrain_epochs
+    return 1.0 if "auto" in (dense, again) else float(again) / max(1.0, float(dense))
+
+
+def _ladder(recipe: Recipe, levels: float) -> float:
+    """Trainings of so many levels; a net with fewer units is cheaper, one with a mask is not."""
+    if recipe.granularity != "unit":
+        return levels
+    left = 1 - recipe.schedule.pruning_fraction
+    return sum(max(LEAST_OF_DENSE, left**k) for k in range(1, math.ceil(levels) + 1))
+
+
+def _levels(recipe: Recipe) -> Span:
+    """How many levels there may be until the answer is known."""
+    rounds, objective = recipe.schedule.rounds, recipe.objective
+    if recipe.criterion.name == "threshold" or recipe.granularity == "n:m":
+        return Span(1, 1)
+    ratios = (objective.density, objective.parameters_ratio, objective.flops_ratio)
+    targets = [ratio for ratio in ratios if ratio is not None]
+    if targets:
+        needed = math.log(min(targets)) / math.log(1 - recipe.schedule.pruning_fraction)
+        rounds = min(rounds, math.ceil(needed))
+    if objective.max_metric_drop is None:
+        return Span(rounds, rounds)
+    return Span(min(rounds, USUAL_LEVELS[0]), min(rounds, USUAL_LEVELS[1]))
