@@ -1,4 +1,4 @@
-"""What `prunery local inspect` found, as a terminal shows it."""
+"""What `prunery local inspect` found: whether it fits, and how a terminal shows it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from prunery.reports.language import SOURCE, load
+from prunery.reports.numbers import Numbers
+from prunery.screening import duration, fit
+from prunery.specs.datasets import DatasetOptions, DatasetSummary
+from prunery.specs.errors import PruneryError
+from prunery.specs.models import ModelSummary, Prunability
+from prunery.specs.recipe import Recipe
+
+
+def judge(found: dict[str, Any], options: DatasetOptions, recipe: Recipe) -> dict[str, Any]:
+    """Do model, dataset and recipe go together? Else `problem`, the document that says why not."""
+    model = ModelSummary.model_validate(found["summary"])
+    dataset = DatasetSummary.model_validate(found["dataset"])
+    try:
+        fit.require(model, dataset, recipe, Prunability.model_validate(found["prunability"]))
+    except PruneryError as error:
+        return {"problem": error.problem().model_dump(exclude_none=True)}
+    expected = duration.estimate(model, dataset, options, recipe)
+    return {"problem": None, "duration": expected.model_dump()}
 
 
 def show(found: dict[str, Any], console: Console) -> None:
@@ -36,7 +56,7 @@ def _show_dataset(found: dict[str, Any], console: Console) -> None:
         console.print(
             f"  {array['name']} ({array['split']}): {array['shape']} {array['dtype']}", markup=False
         )
-    for error in found["mismatches"]:
-        console.print(f"Does not fit: {error['pointer']} {error['message']}", markup=False)
-    if not found["mismatches"]:
-        console.print("Model and dataset fit.")
+    if not found["problem"]:
+        told = found["duration"]["least_seconds"], found["duration"]["most_seconds"]
+        time = Numbers(load(SOURCE)).between(*told)
+        console.print(f"Model and dataset fit. A job takes {time}, roughly.")

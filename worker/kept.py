@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
@@ -18,9 +19,10 @@ def kept(out: Path, files: Iterable[Path | None], *asked: str) -> Iterator[Path]
     """A folder beside `out`, the same for the same files, wishes and `out`.
 
     It is removed at the end, whatever that was; only a run that was stopped (KeyboardInterrupt,
-    or the process killed) leaves it. Raises `conflict` while another run is at work in it.
+    or the process killed) leaves it. What runs with other wishes left for this `out` goes when one
+    is done, for then `out` holds another answer. Raises `conflict` while another run is at work.
     """
-    folder = out.absolute().parent / f".prunery-{_digest(out, files, asked)}"
+    folder = _beside(out, _digest(out, files, asked))
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -32,6 +34,30 @@ def kept(out: Path, files: Iterable[Path | None], *asked: str) -> Iterator[Path]
         except BaseException:
             shutil.rmtree(folder)
             raise
+        shutil.rmtree(folder)
+    finally:
+        os.close(descriptor)
+    for other in left(out):
+        _remove_if_idle(other)
+
+
+def left(out: Path) -> list[Path]:
+    """Folders of runs for `out` that are not done."""
+    return sorted(_beside(out, "").parent.glob(glob.escape(_beside(out, "").name) + "*"))
+
+
+def _beside(out: Path, digest: str) -> Path:
+    place = out.absolute()
+    return place.parent / f".{place.name}.prunery-{digest}"
+
+
+def _remove_if_idle(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _claim(descriptor)
+    except PruneryError:
+        return  # its run is at work
+    else:
         shutil.rmtree(folder)
     finally:
         os.close(descriptor)

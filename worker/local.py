@@ -6,30 +6,25 @@ The one place outside the engine that imports it: whoever runs this runs their o
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from prunery.asked import read_recipe
-from prunery.progress import INTERRUPTED, JobBar, stage_words, time_left
+from prunery.progress import INTERRUPTED
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.events import Event, ProgressEvent, StageEvent
+from prunery.specs.errors import Problem, raise_problem
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from prunery.specs.report import Report
 
-if TYPE_CHECKING:
-    from worker.engine.reporter import Reporter
-
 from worker.architecture import joined
-from worker.kept import kept
+from worker.kept import kept, left
+from worker.listening import listening
 
 local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
@@ -45,6 +40,9 @@ Architecture = Annotated[
     typer.Option(exists=True, dir_okay=False, help="model.to_json() of a weights-only .h5."),
 ]
 Preset = Annotated[str | None, typer.Option(help="quick, balanced, smallest, article, paper")]
+RecipeFile = Annotated[
+    Path | None, typer.Option(exists=True, help="A recipe, or a report.json to repeat.")
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key.path=value, for example training.epochs=5")
 ]
@@ -55,18 +53,28 @@ def inspect_command(
     model: Model,
     dataset: Dataset = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    settings: Settings = None,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
     architecture: Architecture = None,
 ) -> None:
-    """Show what a model (and a dataset) is, what can be removed, and why not the rest."""
+    """Show what a model (and a dataset) is, what can be removed, and why not the rest.
+
+    With a dataset also whether both and the recipe fit, and about how long a job takes; where they
+    do not, the exit code is the one that `prunery local prune` would end with.
+    """
     from worker.inspection import show
 
+    asked, options = _asked(preset, recipe, settings), DatasetOptions(label_column=label_column)
     with joined(model, architecture) as path:
-        found = inspect(path, dataset, DatasetOptions(label_column=label_column))
+        found = inspect(path, dataset, options, asked)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
         show(found, Console())
+    if found.get("problem"):
+        raise_problem(Problem.model_validate(found["problem"]))
 
 
 @local.command("prune")
@@ -75,9 +83,7 @@ def prune_command(
     dataset: Dataset = None,
     out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("pruned"),
     preset: Preset = None,
-    recipe: Annotated[
-        Path | None, typer.Option(exists=True, help="A recipe, or a report.json to repeat.")
-    ] = None,
+    recipe: RecipeFile = None,
     settings: Settings = None,
     initial_model: Annotated[
         Path | None, typer.Option(exists=True, help="The model before it was trained.")
@@ -104,13 +110,16 @@ def prune_command(
             test_fraction=test_fraction,
             seed=seed,
         )
-        asked = read_recipe(preset, recipe, settings or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    asked = _asked(preset, recipe, settings)
+    for folder in left(out):
+        typer.echo(f"Left by a run that was stopped: {folder}", err=True)
     try:
         report = prune(model, dataset, asked, out, options, initial_model, architecture)
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on from here.", err=True)
+        kept_in = ", ".join(str(folder) for folder in left(out))
+        typer.echo(f"Stopped. The same command goes on from {kept_in}.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     from prunery.tables import result_table
 
@@ -122,17 +131,28 @@ def prune_command(
     console.print(f"The model:  {out / 'model.keras'}\nThe report: {out / 'report.html'}")
 
 
-def inspect(
-    model: Path, dataset: Path | None = None, options: DatasetOptions | None = None
-) -> dict[str, Any]:
-    """What an upload's check finds: model summary, prunability, dataset summary and their fit."""
-    from prunery.screening import fit
-    from prunery.specs.datasets import DatasetSummary
-    from prunery.specs.models import ModelSummary
-    from worker.engine.job import run
+def _asked(preset: str | None, recipe: Path | None, settings: list[str] | None) -> dict[str, Any]:
+    try:
+        return read_recipe(preset, recipe, settings or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
-    options = options or DatasetOptions()
-    with tempfile.TemporaryDirectory() as folder, _listening(None) as reporter:
+
+def inspect(
+    model: Path,
+    dataset: Path | None = None,
+    options: DatasetOptions | None = None,
+    recipe: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What an upload's check finds: model summary, prunability, dataset summary and their fit.
+
+    With a dataset: `problem` where they and the recipe do not go together, else `duration`.
+    """
+    from worker.engine.job import run
+    from worker.inspection import judge
+
+    resolved, options = resolve(recipe), options or DatasetOptions()
+    with tempfile.TemporaryDirectory() as folder, listening(None) as reporter:
         spec = EngineSpec(kind="inspect_model", model=model.absolute(), work_dir=Path(folder))
         found = dict(run(spec, reporter).result)
         if dataset is not None:
@@ -144,12 +164,7 @@ def inspect(
                 work_dir=Path(folder),
             )
             found["dataset"] = run(spec, reporter).result["summary"]
-            mismatches = fit.match(
-                ModelSummary.model_validate(found["summary"]),
-                DatasetSummary.model_validate(found["dataset"]),
-                resolve(),
-            )
-            found["mismatches"] = [error.model_dump() for error in mismatches]
+            found |= judge(found, options, resolved)
     return found
 
 
@@ -211,7 +226,7 @@ def _finished(spec: EngineSpec, work: Path) -> Report:
 def _run_stoppably(spec: EngineSpec) -> None:
     """Run the engine; the first Ctrl-C lets it write down where it is, the second does not."""
     console = Console(stderr=True)
-    with _listening(console) as reporter:
+    with listening(console) as reporter:
         from worker.engine.job import run
         from worker.engine.stopping import interruptible
         from worker.engine.training import Interrupted
@@ -234,48 +249,3 @@ def _replace(source: Path, target: Path) -> None:
     if target.is_dir():
         shutil.rmtree(target)
     source.replace(target)
-
-
-@contextmanager
-def _listening(console: Console | None) -> Iterator[Reporter]:
-    """A reporter that draws one line of progress; silent without a console."""
-    _import_tensorflow()
-    from worker.engine.reporter import Reporter
-
-    if console is None:
-        yield Reporter(_silent)
-        return
-    with JobBar(console) as bar:
-        yield Reporter(_Drawn(bar))
-
-
-def _import_tensorflow() -> None:
-    """It greets on the standard error before it can be told not to."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import tensorflow  # noqa: F401
-    finally:
-        os.dup2(shown, 2)
-        os.close(shown)
-        os.close(nowhere)
-
-
-class _Drawn:
-    """Draws an engine's events as one line."""
-
-    def __init__(self, bar: JobBar) -> None:
-        self._bar = bar
-        self._text, self._share, self._left = "starting", 0.0, ""
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, StageEvent):
-            self._text = stage_words(event.stage, event.level, event.levels)
-        elif isinstance(event, ProgressEvent):
-            self._share, self._left = event.share, time_left(event.eta_seconds)
-        self._bar.draw(self._text, self._share, self._left)
-
-
-def _silent(event: Event) -> None:
-    """Nobody is waiting."""

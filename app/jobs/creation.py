@@ -157,17 +157,12 @@ def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -
 
     Raises: `recipe_invalid` where only the recipe is wrong, else `dataset_mismatch`.
     """
-    wrong = fit.match(
+    fit.require(
         ModelSummary.model_validate(model.summary),
         None if dataset is None else DatasetSummary.model_validate(dataset.summary),
         recipe,
         None if model.prunability is None else Prunability.model_validate(model.prunability),
     )
-    if wrong:
-        of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)
-        code = "recipe_invalid" if of_recipe else "dataset_mismatch"
-        named = wrong[0].pointer.removeprefix("/").replace("/", ".")
-        raise PruneryError(code, f"{named}: {wrong[0].message}", errors=wrong)
 
 
 def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: str) -> UploadTable:

@@ -22,6 +22,7 @@ from app.web import language, page, sample
 from app.web.answers import Answers
 from app.web.judging import judge
 from app.web.labels import labels
+from app.web.options import options
 from app.web.problems import Finding, findings, of_recipe
 from app.web.visitor import Visitor
 from prunery.specs import presets, rules
@@ -193,6 +194,7 @@ def draw(
         "wrong": wrong or [],
         "messages": {one.field: one.message for one in reversed(wrong or [])},
         "labels": labels(language.of(request)),
+        "options": options(language.of(request)),
         "sample": sample.is_here(),
         "limits": {field: kind.limit_bytes(ctx.settings) for field, kind in FILES},
         "kept_days": round(ctx.settings.upload_ttl_seconds / 86_400),

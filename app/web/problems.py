@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.web import page
 from app.web.answers import Answers, field_of
 from app.web.labels import how_to_write, labels
+from app.web.wording import in_words
 from prunery.reports.language import Language
 from prunery.reports.phrases import plain
 from prunery.specs.errors import Problem, PruneryError
@@ -47,7 +48,7 @@ def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list
     """A recipe's findings, each under the name of its field; what is no number is told so."""
     names, made = labels(language), []
     for one in findings(error, language):
-        message = one.message
+        message = in_words(one.message, language, one.field)
         if answers.is_unread(one.field):
             message = how_to_write(language, one.field)
         named = f"{names[one.field]}: {message}" if one.field in names else message

@@ -5,10 +5,9 @@ Judged at job creation, before queueing; pointers go into the body of POST /v1/j
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
-from prunery.screening import allowlist
+from prunery.screening import allowlist, labelling, lengths
 from prunery.specs import metrics
 from prunery.specs.datasets import DatasetSummary, LabelInfo
 from prunery.specs.errors import FieldError
@@ -53,7 +52,8 @@ def against(
     if recipe.criterion.name in ("snip", "grasp", "taylor") and not _has_answers(model, dataset):
         yield _wrong("criterion/name", 'Needs labels: add them, or write "magnitude".')
     if recipe.data.resize != "auto" and dataset.format != "image_folders":
-        yield _wrong("data/resize", 'Only photos in folders are resized: write "auto".')
+        yield _wrong("data/resize", labelling.ONLY_PHOTOS)
+    yield from _labels(model, dataset, recipe)
     yield from _rewind_point(dataset, recipe)
     yield from _metric(model, dataset, recipe)
     weights = recipe.training.class_weight
@@ -89,15 +89,33 @@ def _no_layer(path: str, model: ModelSummary) -> str:
 
 
 def _rewind_point(dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
-    """A step that the dense training cannot reach, however its examples are split."""
-    training, rewind = recipe.training, recipe.rewind
-    if rewind.to != "step" or training.epochs == "auto" or training.batch_size == "auto":
+    """A point that the dense training cannot reach, however its examples are split."""
+    rewind = recipe.rewind
+    if rewind.to not in ("step", "epoch"):
         return
     examples = dataset.examples.get("train") or sum(dataset.examples.values())
-    steps = math.ceil(examples / training.batch_size) * training.epochs
-    if rewind.at > steps:
+    epochs = lengths.most_epochs(recipe)
+    if rewind.to == "epoch" and rewind.at > epochs:
+        message = f"The dense training has at most {epochs} epochs: write a smaller number."
+        yield _wrong("rewind/at", message)
+    steps = lengths.most_steps(recipe, examples)
+    if rewind.to == "step" and rewind.at > steps:
         message = f"The dense training has at most {steps} steps: write a smaller number."
         yield _wrong("rewind/at", message)
+
+
+def _labels(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
+    if len(model.outputs) != 1 or len(dataset.labels) != 1:
+        return
+    label, shape = dataset.labels[0], model.outputs[0].shape
+    shapes = [info.shape for info in dataset.arrays if info.name == label.array]
+    single = not shapes or len(shapes[0]) == 1 or shapes[0][1:] == (1,)
+    own = model.compiled.loss if model.compiled is not None else None
+    loss = (own or "") if recipe.training.loss == "auto" else recipe.training.loss
+    width = shape[-1] if shape else 1
+    message = labelling.refusal(recipe.data.labels, label.kind, width, single, loss.lower())
+    if message is not None:
+        yield _wrong("data/labels", message)
 
 
 def _metric(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from prunery.screening import asked, reach
 from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
-from prunery.specs.errors import FieldError
+from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.models import ModelSummary, Prunability, TensorInfo
 from prunery.specs.recipe import Recipe
 
@@ -31,6 +31,21 @@ def match(
         idle = reach.idle(recipe, prunability.groups, model.kernel_paths)
         found += [one.model_copy(update={"pointer": f"/recipe{one.pointer}"}) for one in idle]
     return [*_data(model, dataset, recipe), *found]
+
+
+def require(
+    model: ModelSummary,
+    dataset: DatasetSummary | None,
+    recipe: Recipe,
+    prunability: Prunability | None = None,
+) -> None:
+    """Raise every finding: `recipe_invalid` where only the recipe is wrong, `dataset_mismatch`."""
+    wrong = match(model, dataset, recipe, prunability)
+    if wrong:
+        of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)
+        code = "recipe_invalid" if of_recipe else "dataset_mismatch"
+        named = wrong[0].pointer.removeprefix("/").replace("/", ".")
+        raise PruneryError(code, f"{named}: {wrong[0].message}", errors=wrong)
 
 
 def _data(

@@ -10,7 +10,7 @@ import math
 
 from prunery.specs.recipe import Recipe
 
-MOST_PER_STEP = 32
+FEWEST_PER_STEP, MOST_PER_STEP = 8, 32
 # (fewest epochs, fewest steps) by preset; the rest train as long as `balanced`.
 LENGTHS = {"quick": (5, 1_000)}
 USUAL = (20, 4_000)
@@ -23,7 +23,7 @@ def batch_size(recipe: Recipe, examples: int) -> int:
     if asked != "auto":
         return asked
     size = MOST_PER_STEP if examples <= 20_000 else 2 * MOST_PER_STEP
-    while size > 8 and examples / size < 20:
+    while size > FEWEST_PER_STEP and examples / size < 20:
         size //= 2
     return size
 
@@ -39,3 +39,16 @@ def epochs(recipe: Recipe, examples: int) -> int:
 
 def steps_per_epoch(recipe: Recipe, examples: int) -> int:
     return math.ceil(examples / batch_size(recipe, examples))
+
+
+def most_epochs(recipe: Recipe) -> int:
+    """What no dense training exceeds, however many examples there turn out to be."""
+    asked = recipe.training.epochs
+    return MOST_EPOCHS if asked == "auto" else asked
+
+
+def most_steps(recipe: Recipe, examples: int) -> int:
+    """The same in steps; `examples` are the most that there can be."""
+    asked = recipe.training.batch_size
+    size = FEWEST_PER_STEP if asked == "auto" else asked
+    return math.ceil(examples / size) * most_epochs(recipe)

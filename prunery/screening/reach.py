@@ -32,11 +32,13 @@ def idle(
         groups: of units that can go.
         kernels: paths of what holds kernels or embeddings; none where they are not known.
     """
+    groups = list(groups)
+    yield from _all_protected(recipe, groups, kernels := list(kernels))
     if recipe.granularity == "unit":
         named = [name for group in groups for name in (group.name, *(group.own or group.layers))]
         why = "none of its units can go"
     else:
-        named, why = list(kernels), "it holds no kernel and no embedding"
+        named, why = kernels, "it holds no kernel and no embedding"
         if not named:
             return
     some = ", ".join(dict.fromkeys(named))[:300]
@@ -46,3 +48,17 @@ def idle(
             instead = f"name one of these instead: {some}" if some else "leave it out"
             message = f"{path[:80]!r} has nothing to lose, {why}: {instead}."
             yield FieldError(pointer=f"/layer_fractions/{escaped}", message=message)
+
+
+def _all_protected(
+    recipe: Recipe, groups: list[GroupInfo], kernels: list[str]
+) -> Iterator[FieldError]:
+    """Protected layers that leave nothing to remove; a group goes whole, or not at all."""
+    parts = [group.own or group.layers for group in groups]
+    if recipe.granularity != "unit":
+        parts = [(kernel,) for kernel in kernels]
+    if parts and all(
+        any(covers(path, layer) for path in recipe.protect for layer in part) for part in parts
+    ):
+        message = "Then nothing is left that could go: name fewer layers."
+        yield FieldError(pointer="/protect", message=message)

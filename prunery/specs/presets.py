@@ -121,7 +121,8 @@ def resolve(request: Mapping[str, Any] | None = None) -> Recipe:
 def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """`training.epochs: 0` implies: no rewind, no controls, and no limit that nobody asked for.
 
-    `training.retrain_epochs: 0` implies the first two.
+    `training.retrain_epochs: 0` implies the first two. Neither leaves a preset's teacher anyone
+    to teach.
     """
     training = merged.get("training")
     if not isinstance(training, Mapping) or 0 not in (
@@ -135,10 +136,20 @@ def _without_training(merged: dict[str, Any], asked: Mapping[str, Any]) -> dict[
         implied["rewind"] = {"to": "none", "rescale_init": False}
     if "controls" not in asked:
         implied["controls"] = []
+    own = asked.get("training", {})
+    implied["training"] = {
+        **training,
+        **({} if "distillation" in own else {"distillation": 0.0}),
+        **({"retrain_epochs": "auto"} if _only_epochs(training, own) else {}),
+    }
     if "objective" not in asked and training.get("epochs") == 0:
         keeps_target = merged["objective"].get("parameters_ratio")
         implied["objective"] = {"parameters_ratio": keeps_target} if keeps_target else {}
     return {**merged, **implied}
+
+
+def _only_epochs(training: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    return training.get("epochs") == 0 and "retrain_epochs" not in own
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

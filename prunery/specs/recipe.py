@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from prunery.specs.base import Wire
 
@@ -33,7 +34,21 @@ Export = Literal["keras", "tflite", "tflite_int8", "onnx"]
 PresetName = Literal["quick", "balanced", "smallest", "article", "paper"]
 
 
-class Objective(Wire):
+class Part(Wire):
+    """Numbers are finite, and true is no 1."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and kind is not bool and bool not in get_args(kind):
+            raise PydanticCustomError("truth", "true or false where neither can be")
+        return value
+
+
+class Objective(Part):
     """When the ladder may stop. All None: every round is done and the last level chosen.
 
     `max_metric_drop` is absolute for metrics between 0 and 1, else relative to the dense model.
@@ -48,7 +63,7 @@ class Objective(Wire):
     size_bytes: Annotated[int, Field(gt=0)] | None = None
 
 
-class Criterion(Wire):
+class Criterion(Part):
     """How units or weights are ranked; `over` and `norm` matter for unit scores of `magnitude`."""
 
     name: CriterionName = "magnitude"
@@ -57,7 +72,7 @@ class Criterion(Wire):
     threshold: Annotated[float, Field(gt=0)] | None = None
 
 
-class Schedule(Wire):
+class Schedule(Part):
     """How much goes in which round.
 
     iterative: each round removes `pruning_fraction` of what is alive, from the last level.
@@ -74,7 +89,7 @@ class Schedule(Wire):
     early_bird: bool = False
 
 
-class Rewind(Wire):
+class Rewind(Part):
     """Where a round's training starts; `at` is a step or an epoch of the dense training."""
 
     to: Literal["auto", "initial", "step", "epoch", "learning_rate", "none"] = "auto"
@@ -82,7 +97,7 @@ class Rewind(Wire):
     rescale_init: bool | Literal["auto"] = "auto"
 
 
-class DataOptions(Wire):
+class DataOptions(Part):
     """How examples reach the model."""
 
     scale: Literal["auto", "none", "0..1", "-1..1", "caffe", "torch"] = "auto"
@@ -95,7 +110,7 @@ Weight = Annotated[float, Field(gt=0)]
 ClassWeights = Literal["balanced"] | dict[str, Weight | Literal["balanced"] | dict[str, Weight]]
 
 
-class Training(Wire):
+class Training(Part):
     """How the dense model and every level are trained. `epochs: 0` prunes without training.
 
     `epochs: "auto"`: enough steps for the data at hand, and early stopping ends it.
@@ -116,7 +131,7 @@ class Training(Wire):
     loop: Literal["auto", "xla", "graph", "fit"] = "auto"
 
 
-class Recipe(Wire):
+class Recipe(Part):
     """Everything a job shall do; `prunery.specs.presets.resolve` lays it together."""
 
     preset: PresetName | None = None

@@ -31,6 +31,10 @@ def _not_available(recipe: Recipe) -> Iterator[FieldError]:
     for index, export in enumerate(recipe.exports):
         if export in NOT_YET_EXPORTS:
             yield FieldError(pointer=f"/exports/{index}", message='Only "keras" is built so far.')
+    if not recipe.exports:
+        yield FieldError(
+            pointer="/exports", message='The Keras file is always made: write ["keras"].'
+        )
 
 
 def _contradictions(recipe: Recipe) -> Iterator[FieldError]:
@@ -67,7 +71,7 @@ def _granularity(recipe: Recipe) -> Iterator[FieldError]:
     if recipe.n_m is not None and recipe.n_m[0] >= recipe.n_m[1]:
         yield FieldError(pointer="/n_m", message="n of every m are kept, so n must be below m.")
     if granularity == "n:m":
-        yield from _without_fractions(recipe)
+        yield from _n_of_m(recipe)
     if granularity == "unit" and recipe.objective.density is not None:
         yield FieldError(
             pointer="/objective/density",
@@ -84,13 +88,23 @@ def _granularity(recipe: Recipe) -> Iterator[FieldError]:
         )
 
 
-def _without_fractions(recipe: Recipe) -> Iterator[FieldError]:
+def _n_of_m(recipe: Recipe) -> Iterator[FieldError]:
     """n of m is the same everywhere: a layer keeps it, or is protected."""
     message = "n_m says how much stays in every layer: leave it out, or name the layer in protect."
     if any(recipe.layer_fractions.values()):
         yield FieldError(pointer="/layer_fractions", message=message)
     if recipe.schedule.output_layer_fraction:
         yield FieldError(pointer="/schedule/output_layer_fraction", message=message)
+    if recipe.scope == "sensitivity":
+        message = 'n_m says how much stays in every layer: write "global" or "layer".'
+        yield FieldError(pointer="/scope", message=message)
+    if recipe.criterion.name == "threshold":
+        message = 'n_m says how much stays, whatever its size: write "magnitude".'
+        yield FieldError(pointer="/criterion/name", message=message)
+    if recipe.n_m is not None and recipe.minimum_kept > recipe.n_m[0] / recipe.n_m[1]:
+        share = recipe.n_m[0] / recipe.n_m[1]
+        message = f"Keeps more than n_m leaves: write at most {share:g}."
+        yield FieldError(pointer="/minimum_kept", message=message)
 
 
 def _criterion(recipe: Recipe) -> Iterator[FieldError]:
@@ -108,8 +122,9 @@ def _criterion(recipe: Recipe) -> Iterator[FieldError]:
 
 
 def _layers(recipe: Recipe) -> Iterator[FieldError]:
-    for path in recipe.protect:
-        if path in recipe.layer_fractions:
+    for path, share in recipe.layer_fractions.items():
+        inside = share and any(path.startswith(f"{one}/") for one in recipe.protect)
+        if inside or path in recipe.protect:
             escaped = path.replace("~", "~0").replace("/", "~1")
             yield FieldError(
                 pointer=f"/layer_fractions/{escaped}",
@@ -119,6 +134,10 @@ def _layers(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(
             pointer="/minimum_kept", message="Then nothing could go: write less than 1."
         )
+    density = recipe.objective.density
+    if density is not None and density < recipe.minimum_kept < 1:
+        message = f"Every layer keeps {recipe.minimum_kept:g}: write more, or lower minimum_kept."
+        yield FieldError(pointer="/objective/density", message=message)
 
 
 def _controls(recipe: Recipe) -> Iterator[FieldError]:
@@ -172,6 +191,12 @@ def _without_training(recipe: Recipe) -> Iterator[FieldError]:
     if recipe.replicates > 1:
         message = "Without training (training.epochs is 0) every run is the same: write 1."
         yield FieldError(pointer="/replicates", message=message)
+    if recipe.training.retrain_epochs not in ("auto", 0):
+        message = (
+            "Nothing is trained at all while training.epochs is 0: write 0 here, too; or, to train "
+            'only the smaller sizes of a trained model, set start to "trained".'
+        )
+        yield FieldError(pointer="/training/retrain_epochs", message=message)
 
 
 def _without_retraining(recipe: Recipe) -> Iterator[FieldError]:
@@ -183,6 +208,9 @@ def _nothing_trained_again(recipe: Recipe, field: str) -> Iterator[FieldError]:
     if recipe.rewind.to != "none":
         message = f'Nothing is trained again ({field} is 0): write "none".'
         yield FieldError(pointer="/rewind/to", message=message)
+    if recipe.training.distillation:
+        message = f"Nobody learns from the dense model ({field} is 0): write 0."
+        yield FieldError(pointer="/training/distillation", message=message)
     if recipe.controls:
         message = f"Controls are trained, and {field} is 0: write []."
         yield FieldError(pointer="/controls", message=message)

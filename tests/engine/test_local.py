@@ -8,14 +8,18 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from prunery.cli import build, exit_code
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import Event, StageEvent
 from tests.engine import jobs
 from tests.engine.test_repeat import members
-from worker import local
-from worker.kept import kept
+from worker import listening, local
+from worker.kept import kept, left
 
 RECIPE = {**jobs.QUICK, "objective": {}, "schedule": {"rounds": 2}}
 
@@ -29,7 +33,7 @@ def _listen(monkeypatch: pytest.MonkeyPatch, take: Any) -> list[str]:
             stages.append(f"{event.stage} {event.level}")
             take(stages[-1])
 
-    monkeypatch.setattr(local._Drawn, "__call__", told)
+    monkeypatch.setattr(listening.Drawn, "__call__", told)
     return stages
 
 
@@ -53,7 +57,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(
     local.prune(*given, tmp_path / "whole")
     for name in ("model.keras", "ticket.npz", "levels/2/model.keras"):
         assert members(tmp_path / "again" / name) == members(tmp_path / "whole" / name)
-    assert list(tmp_path.glob(".prunery-*")) == []
+    assert left(tmp_path / "again") == []
 
 
 def test_only_a_stop_keeps_the_folder(tmp_path: Path) -> None:
@@ -62,6 +66,60 @@ def test_only_a_stop_keeps_the_folder(tmp_path: Path) -> None:
             (folder / "level").touch()
             raise error
         assert folder.exists() == isinstance(error, KeyboardInterrupt)
+
+
+def test_what_was_left_goes_when_another_run_has_made_the_result(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for asked in ("one", "two"):
+        with contextlib.suppress(KeyboardInterrupt), kept(out, [], asked):
+            raise KeyboardInterrupt
+    assert len(left(out)) == 2
+    with kept(out, [], "busy"):
+        with kept(out, [], "two") as again:
+            assert again in left(out)
+        assert len(left(out)) == 1  # the one at work
+    with kept(tmp_path / "out[1]", []):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspect_judges_the_pair_and_the_recipe_and_ends_as_prune_would(tmp_path: Path) -> None:
+    jobs.net().save(tmp_path / "net.keras")
+    model, good = str(tmp_path / "net.keras"), str(jobs.data(tmp_path / "data.npz"))
+    narrow = str(tmp_path / "narrow.npz")
+    np.savez(narrow, x=np.zeros((50, 5), "float32"), y=np.arange(50) % 3)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(build(), ["local", "inspect", model, *arguments])
+
+    fits = run(good)
+    assert fits.exit_code == 0, fits.output
+    assert "Model and dataset fit. A job takes" in fits.stdout
+    for arguments, code, pointer in (
+        ([narrow], 1, "/dataset/x"),
+        ([good, "--set", "data.resize=crop"], 2, "/recipe/data/resize"),
+        ([good, "--set", "training.epochs=-1"], 2, "/training/epochs"),
+    ):
+        refused = run(*arguments, "--json").exception
+        assert isinstance(refused, PruneryError)
+        assert exit_code(refused) == code
+        assert pointer in {one.pointer for one in refused.errors}
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [({"resize": "fit"}, "/data/resize"), ({"labels": "multi_label"}, "/data/labels")],
+)
+def test_options_that_do_not_apply_to_the_data_are_refused(
+    options: dict[str, str], pointer: str, tmp_path: Path
+) -> None:
+    jobs.net().save(tmp_path / "net.keras")
+    recipe = {**RECIPE, "data": options}
+    with pytest.raises(PruneryError) as caught:
+        local.prune(
+            tmp_path / "net.keras", jobs.data(tmp_path / "data.npz"), recipe, tmp_path / "out"
+        )
+    assert [one.pointer for one in caught.value.errors] == [pointer]
 
 
 def test_two_runs_of_one_command_do_not_share_a_folder(tmp_path: Path) -> None:

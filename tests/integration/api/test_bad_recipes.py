@@ -58,6 +58,16 @@ ALONE: list[tuple[Recipe, str, str]] = [
     ({"replicates": 0}, "/replicates", "from 1 on"),
     ({"seed": -1}, "/seed", "from 0 on"),
     ({"exports": ["tflite"]}, "/exports/0", "keras"),
+    ({"seed": True}, "/seed", "Neither true nor false"),
+    ({"training": {"distillation": True}}, "/training/distillation", "Neither true nor false"),
+    (
+        {"criterion": {"name": "threshold", "threshold": float("inf")}},
+        "/criterion/threshold",
+        "finite",
+    ),
+    ({"training": {"class_weight": {"0": float("inf")}}}, "/training/class_weight/0", "finite"),
+    ({**N_OF_M, "n_m": [2, 4, 8]}, "/n_m", "no more than 2"),
+    ({"exports": []}, "/exports", '["keras"]'),
     # contradictions
     ({"criterion": {"name": "threshold"}}, "/criterion/threshold", "a number above 0"),
     ({"criterion": {"threshold": 0.1}}, "/criterion/threshold", '"threshold"'),
@@ -118,6 +128,35 @@ ALONE: list[tuple[Recipe, str, str]] = [
         "/schedule/output_layer_fraction",
         "name the layer in protect",
     ),
+    ({**N_OF_M, "scope": "sensitivity"}, "/scope", '"global"'),
+    (
+        {**N_OF_M, "criterion": {"name": "threshold", "threshold": 0.1}},
+        "/criterion/name",
+        '"magnitude"',
+    ),
+    ({**N_OF_M, "minimum_kept": 0.9}, "/minimum_kept", "at most 0.5"),
+    (
+        {
+            "granularity": "weight",
+            "controls": [],
+            "minimum_kept": 0.2,
+            "objective": {"density": 0.1},
+        },
+        "/objective/density",
+        "lower minimum_kept",
+    ),
+    (
+        {"protect": ["block"], "layer_fractions": {"block/conv": 0.5}},
+        "/layer_fractions/block~1conv",
+        "one of the two",
+    ),
+    (
+        {"training": {"epochs": 0, "retrain_epochs": 5}},
+        "/training/retrain_epochs",
+        'start to "trained"',
+    ),
+    ({"training": {"epochs": 0, "distillation": 0.5}}, "/training/distillation", "write 0"),
+    ({"training": {"retrain_epochs": 0, "distillation": 1}}, "/training/distillation", "write 0"),
 ]
 
 # What the model or the data give away (four features, three classes, layers `hidden` and `out`).
@@ -154,6 +193,16 @@ TOGETHER: list[tuple[Recipe, str, str]] = [
     ),
     ({"data": {"scale": "caffe"}}, "/data/scale", '"-1..1"'),
     ({"data": {"resize": "crop"}}, "/data/resize", '"auto"'),
+    ({"data": {"labels": "multi_label"}}, "/data/labels", '"integers"'),
+    ({"data": {"labels": "one_hot"}}, "/data/labels", '"integers"'),
+    ({"protect": ["hidden"]}, "/protect", "name fewer"),
+    (
+        {"granularity": "weight", "controls": [], "protect": ["hidden", "out"]},
+        "/protect",
+        "name fewer",
+    ),
+    ({"rewind": {"to": "epoch", "at": 201}}, "/rewind/at", "at most 200 epochs"),
+    ({"rewind": {"to": "step", "at": 10**9}}, "/rewind/at", "at most 1600 steps"),
     (
         {"rewind": {"to": "step", "at": 500}, "training": {"epochs": 3, "batch_size": 20}},
         "/rewind/at",
@@ -174,7 +223,8 @@ def pair(api: TestClient, worker: Worker) -> dict[str, str]:
 
 def refuse(api: TestClient, body: dict[str, Any]) -> dict[str, str]:
     """Pointer and message of every finding; nothing may be queued."""
-    answer = api.post("/v1/jobs", json=body)
+    headers = {"Content-Type": "application/json"}
+    answer = api.post("/v1/jobs", content=json.dumps(body), headers=headers)
     assert answer.status_code == 422, answer.text
     assert api.get("/v1/jobs").json()["items"] == []
     return {error["pointer"]: error["message"] for error in answer.json()["errors"]}
@@ -263,3 +313,55 @@ def test_every_finding_comes_at_once(api: TestClient, pair: dict[str, str]) -> N
     recipe = {"block_shape": [2, 2], "n_m": [2, 4], "rewind": {"at": 3}}
     found = refuse(api, {**pair, "recipe": recipe})
     assert set(found) == {"/recipe/block_shape", "/recipe/n_m", "/recipe/rewind/at"}
+
+
+# Odd, and right: what a person may well mean.
+GOOD: list[Recipe] = [
+    {},
+    {"preset": None},
+    {"objective": {}},
+    {"objective": {"max_metric_drop": 0}},
+    {"objective": {"max_metric_drop": 1, "flops_ratio": 0.999}},
+    {"preset": "smallest", "training": {"epochs": 0}},
+    {"preset": "article", "training": {"epochs": 0}},
+    {"preset": "paper", "training": {"epochs": 0, "retrain_epochs": 0}},
+    {"preset": "smallest", "training": {"retrain_epochs": 0}},
+    {"preset": "paper", "controls": []},
+    {"preset": "paper", "schedule": {"kind": "cubic"}},
+    {"training": {"epochs": 1, "retrain_epochs": 1, "batch_size": 1_000_000}},
+    {"training": {"epochs": "auto", "batch_size": "auto", "learning_rate": None}},
+    {"training": {"optimizer": "Adam", "loss": "SparseCategoricalCrossentropy", "metric": "acc"}},
+    {"training": {"loss": "categorical_crossentropy"}},
+    {"training": {"loss": "categorical_crossentropy"}, "data": {"labels": "one_hot"}},
+    {"training": {"class_weight": {"0": 2, "2": 0.5}}},
+    {"training": {"class_weight": {"y": {"0": 2}}}},
+    {"training": {"class_weight": {}}},
+    {"training": {"distillation": 1}, "start": "trained"},
+    {"training": {"early_stopping": False, "schedule": "linear", "precision": "mixed_float16"}},
+    {"data": {"labels": "integers", "scale": "-1..1"}},
+    {"layer_fractions": {"out": 0, "hidden": 0.99}},
+    {"protect": ["out", "noise"]},
+    {"protect": ["hidden", "hidden"], "granularity": "weight", "controls": []},
+    {"minimum_kept": 0, "round_to": 512},
+    {"minimum_kept": 0.99, "objective": {"parameters_ratio": 0.01}},
+    {"granularity": "block", "block_shape": [1, 64], "controls": ["random_mask"]},
+    {**N_OF_M, "n_m": [1, 16]},
+    {**N_OF_M, "protect": ["out"]},
+    {"granularity": "weight", "controls": [], "schedule": {"output_layer_fraction": 0}},
+    {"criterion": {"name": "threshold", "threshold": 1e-12}},
+    {"criterion": {"name": "apoz", "norm": "l1", "over": "in"}},
+    {"scope": "sensitivity", "schedule": {"rounds": 60, "pruning_fraction": 0.999}},
+    {"rewind": {"to": "step"}},
+    {"rewind": {"to": "epoch", "at": 200}},
+    {"rewind": {"to": "step", "at": 9}, "training": {"epochs": 3, "batch_size": 20}},
+    {"rewind": {"to": "none"}, "start": "reinitialize"},
+    {**REDUCE, "schedule": {"early_bird": True}},
+    {"seed": 2**31 - 1, "replicates": 20, "deadline_seconds": 1},
+    {"controls": ["fresh_small", "fresh_same_scale", "random_units"], "controls_on": "every"},
+]
+
+
+def test_odd_recipes_that_make_sense_are_taken(api: TestClient, pair: dict[str, str]) -> None:
+    for recipe in GOOD:
+        found = api.post("/v1/checks", json={**pair, "recipe": recipe}).json()
+        assert found["fits"], (recipe, found["problem"])

@@ -12,7 +12,10 @@ from pydantic import BaseModel
 from app.web import fields
 from app.web.answers import Answers, field_of
 from app.web.labels import labels
-from prunery.reports.language import load
+from app.web.options import options
+from app.web.problems import of_recipe
+from app.web.wording import in_words
+from prunery.reports.language import LOCALES, load
 from prunery.specs import presets
 from prunery.specs.errors import PruneryError
 from prunery.specs.recipe import Recipe
@@ -201,3 +204,60 @@ def test_a_finding_leads_to_its_field(typed: dict[str, str], field: str) -> None
     with pytest.raises(PruneryError) as caught:
         presets.resolve(Answers.read(typed).recipe())
     assert field in {field_of(error) for error in caught.value.errors}
+
+
+def test_every_list_offers_what_a_recipe_takes() -> None:
+    for name, entries in options(load("en")).items():
+        for value, _ in entries:
+            part: Any = fields.BY_NAME[name].read(value)
+            for key in reversed(fields.BY_NAME[name].path):
+                part = {key: part}
+            Recipe.model_validate(part)
+
+
+@pytest.mark.parametrize(
+    ("typed", "english", "russian"),
+    [
+        (
+            {"epochs": "0", "rewind": "initial"},
+            "Nothing is trained again (“Epochs of training” is 0): write “where it stands”.",
+            "«текущего места»",
+        ),
+        ({"epochs": "0", "control_small": "yes"}, "write “None”", "«Никаких»"),
+        (
+            {"granularity": "weight", "round_to": "8"},
+            "set “What is removed” to “whole units”",
+            "«Что убирать»",
+        ),
+        ({"early_bird": "yes"}, "set “How small, and how good”", "«"),
+        (
+            {"start": "trained", "parameters": "0.5", "early_bird": "yes"},
+            "write “no”",
+            "«нет»",
+        ),
+        (
+            {"epochs": "0", "retrain_epochs": "3"},
+            "set “The file holds” to “a trained model”",
+            "«",
+        ),
+        ({"density": "0.2"}, "use “Numbers left, as a share”", "«"),
+    ],
+    ids=str,
+)
+def test_a_finding_speaks_of_what_the_form_shows(
+    typed: dict[str, str], english: str, russian: str
+) -> None:
+    for code, wanted in (("en", english), ("ru", russian)):
+        language = load(code, Path(fields.__file__).parent / "locales", LOCALES)
+        with pytest.raises(PruneryError) as caught:
+            presets.resolve(Answers.read(typed).recipe())
+        told = [one.message for one in of_recipe(caught.value, Answers.read(typed), language)]
+        assert any(wanted in one for one in told), told
+        assert not re.search(r"training\.|rewind\.|granularity|\"|\bstart\b", " ".join(told))
+
+
+def test_values_that_nobody_chooses_from_a_list_stay_as_they_are() -> None:
+    language = load("en")
+    assert in_words('Write mse, or "auto".', language, "loss") == "Write mse, or nothing."
+    kept = 'There is no class "cat"; "scope" of the start.'
+    assert in_words(kept, language, "class_weight") == kept

@@ -13,6 +13,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from prunery.screening import labelling
+from prunery.screening.labelling import LabelKind
+from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.models import TaskKind
 from worker.engine.datasets import positions
 from worker.engine.datasets.classes import BINARY_HINT, classes, enough
@@ -33,8 +36,11 @@ def plan(
     first = next(iter(arrays.values()))
     shape = first.shape[1:]
     if first.dtype.kind == "U":
+        _require(forced, "strings", output, single=True)
         return classes(arrays, output, named, forced)
     numbers = Numbers.of(arrays)
+    if forced != "auto":
+        _require(forced, _kind(arrays, numbers), output, single=shape in ((), (1,)))
     if shape in ((), (1,)) and len(output.info.shape) <= 1:
         return _single(arrays, output, named, forced, numbers)
     if shape == output.info.shape or fits(shape, output.info.shape):
@@ -51,6 +57,26 @@ def plan(
         shape_text(shape),
         "Give one label for each example, in the shape of the model's output.",
     )
+
+
+def _kind(arrays: Mapping[str, np.ndarray], numbers: Numbers) -> LabelKind:
+    """What the labels look like, whatever the model makes of them."""
+    shape = next(iter(arrays.values())).shape[1:]
+    if shape in ((), (1,)):
+        return "integers" if numbers.whole else "values"
+    if len(shape) > 1:
+        return "per_position"
+    if not numbers.is_zero_one:
+        return "values"
+    return "one_hot" if all(_one_each(array) for array in arrays.values()) else "multi_label"
+
+
+def _require(forced: str, kind: LabelKind, output: Output, *, single: bool) -> None:
+    """Raise `recipe_invalid` where `data.labels` names what these labels are not."""
+    message = labelling.refusal(forced, kind, output.width, single, output.loss)
+    if message is not None:
+        error = FieldError(pointer="/data/labels", message=message)
+        raise PruneryError("recipe_invalid", f"data.labels: {message}", errors=[error])
 
 
 def _single(

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from prunery.screening import labelling
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.errors import PruneryError
+from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.job import EngineLimits
 from prunery.specs.models import ModelSummary, TaskKind
 from prunery.specs.recipe import DataOptions
@@ -59,6 +60,10 @@ def prepare(
         with tempfile.TemporaryDirectory(prefix="dataset-", dir=work_dir) as folder:
             settings = image_settings(model, data.resize)
             source = sources.read(path, filename, options, Path(folder), limits, **settings)
+            if data.resize != "auto" and source.format != "image_folders":
+                message = labelling.ONLY_PHOTOS
+                error = FieldError(pointer="/data/resize", message=message)
+                raise PruneryError("recipe_invalid", f"data.resize: {message}", errors=[error])
             made = _Preparation(source, options, model, data, loss).run(digest)
             target = (cache_dir if cache_dir is not None else work_dir) / key
             canonical.save(made, target, limits)

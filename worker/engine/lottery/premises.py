@@ -48,14 +48,17 @@ def check_loss(bench: Bench) -> None:
 
 
 def check_rewind_point(bench: Bench) -> None:
-    """Raise `recipe_invalid` for a step beyond the epochs that the recipe asks for."""
-    assert bench.spec.recipe is not None
-    epochs, at = bench.spec.recipe.training.epochs, bench.recipe.rewind.at
-    if bench.dataset is None or epochs == "auto" or bench.recipe.rewind.to != "step":
+    """Raise `recipe_invalid` for a point beyond the dense training, whose length is known now."""
+    epochs, rewind = bench.recipe.training.epochs, bench.recipe.rewind
+    if bench.dataset is None or epochs == "auto" or not epochs:
         return
     steps = math.ceil(len(bench.dataset.train) / bench.batch_size) * epochs
-    if at > steps:
+    message = None
+    if rewind.to == "step" and rewind.at > steps:
         message = f"The dense training has at most {steps} steps: write a smaller number."
+    if rewind.to == "epoch" and rewind.at > epochs:
+        message = f"The dense training has at most {epochs} epochs: write a smaller number."
+    if message is not None:
         _refuse([FieldError(pointer="/rewind/at", message=message)])
 
 
