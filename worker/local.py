@@ -21,7 +21,6 @@ from prunery.specs.errors import Problem, raise_problem
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from prunery.specs.report import Report
-
 from worker.architecture import joined
 from worker.kept import kept, left
 from worker.listening import listening

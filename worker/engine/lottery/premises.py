@@ -16,14 +16,14 @@ _NEEDS_LABELS = ("snip", "grasp", "taylor")
 def check_names(bench: Bench) -> None:
     """Raise `recipe_invalid` where the recipe names what neither Keras nor the model has.
 
-    The same for fractions of layers that have nothing to lose.
+    The same for fractions of layers that have nothing to lose, and where everything is protected.
     """
     found = [*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)]
     _refuse(
         FieldError(pointer=one.pointer.removeprefix("/recipe"), message=one.message)
         for one in found
     )
-    if bench.recipe.layer_fractions:
+    if bench.recipe.layer_fractions or bench.recipe.protect:
         groups = prunability(bench.model, bench.graph).groups
         _refuse(reach.idle(bench.recipe, groups, bench.summary.kernel_paths))
 
