@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from prunery.specs.errors import PruneryError
+from tests.engine.zoo.recurrence import masked_words_beside_tags
 from worker.engine.graph import analyse, output_layers, prunability
 
 
@@ -62,6 +63,15 @@ def test_concatenated_branches_stay_apart():
     model = keras.Model(x, layers.Dense(2, name="out")(both))
     assert {n: g.units for n, g in analyse(model).groups.items()} == {"a": 3, "b": 4}
     assert places(model, "b")["out/kernel", 0] == ("in", [[3], [4], [5], [6]])
+
+
+def test_a_mask_made_of_a_concatenation_ties_no_channel():
+    groups = analyse(masked_words_beside_tags()).groups
+    assert {name: group.units for name, group in groups.items()} == {
+        "words": 6,
+        "tags": 4,
+        "lstm": 5,
+    }
 
 
 def test_parts_that_go_different_ways_are_groups_of_their_own():

@@ -113,6 +113,16 @@ def masked_words():
     return classified(inputs, layers.LSTM(5)(x))
 
 
+@topology(words=9)
+def masked_words_beside_tags():
+    """A step is skipped where both are 0: the mask is made of a concatenation."""
+    inputs = [keras.Input((7,), dtype="int32"), keras.Input((7,), dtype="int32")]
+    words = layers.Embedding(9, 6, mask_zero=True, name="words")(inputs[0])
+    tags = layers.Embedding(9, 4, mask_zero=True, name="tags")(inputs[1])
+    x = layers.Concatenate()([words, tags])
+    return classified(inputs, layers.LSTM(5, name="lstm")(x))
+
+
 @topology()
 def masking_layer():
     x = inputs = sequence()
