@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from prunery.screening.config import check_model
 from tests.acceptance.outsider import configs, tensors
 from tests.engine.zoo import ZOO, Topology, randomise
 from worker.engine import profiling
@@ -85,6 +87,7 @@ def uploaded(model: keras.Model, path: Path) -> keras.Model:
 def test_half_of_every_group_goes_and_nothing_changes(one: Topology, tmp_path: Path):
     for seed in range(8):
         model = uploaded(randomise(one.build(), seed), tmp_path / "net.keras")
+        check_model(json.loads(model.to_json()))  # It may be uploaded, too.
         graph = analyse(model)
         compact, varies = prove(model, half(graph, seed), graph, one.words, tmp_path)
         if varies:  # a handful of ReLUs may all be silent

@@ -100,6 +100,19 @@ def attention_over_masked_words():
     return pooled(inputs, layers.MultiHeadAttention(2, 4)(x, x))
 
 
+@topology(words=9)
+def translator():
+    """Masks of both languages reach the last layer through operations that Keras adds itself."""
+    source, target = (keras.Input((size,), dtype="int32") for size in (7, 5))
+    x, *states = layers.LSTM(6, return_sequences=True, return_state=True)(
+        layers.Embedding(9, 5, mask_zero=True)(source)
+    )
+    y = layers.Embedding(9, 4, mask_zero=True)(target)
+    y = layers.LSTM(6, return_sequences=True)(y, initial_state=states)
+    y = layers.Concatenate()([y, layers.Attention()([y, x])])
+    return keras.Model([source, target], layers.TimeDistributed(layers.Dense(9))(y))
+
+
 @topology()
 def dot_product_attention_layer():
     a, b = sequence(5, 6), sequence(7, 4)

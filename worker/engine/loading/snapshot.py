@@ -37,7 +37,9 @@ REFUSED_LAYERS = frozenset(
     }
 )
 REFUSED_OPERATIONS = frozenset({"JVP"})
-CORE_OPERATIONS = frozenset({"Cast", "Slice", "SliceUpdate", "Scatter", "Unstack", "StopGradient"})
+CORE_OPERATIONS = frozenset(
+    {"Cast", "ConvertToTensor", "Slice", "SliceUpdate", "Scatter", "Unstack", "StopGradient"}
+)
 BASE_CLASSES = frozenset(
     {"Initializer", "Regularizer", "Constraint", "Loss", "Metric", "Optimizer"}
     | {"LearningRateSchedule"}
