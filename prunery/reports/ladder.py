@@ -113,7 +113,7 @@ def tell(
         drawn,
         measure,
         language,
-        limit=_limit(report, levels[0]),
+        limit=limit_of_levels(report),
         chosen=seen.level,
     )
     names = tuple(control_name(control, language) for control in controls)
@@ -264,10 +264,11 @@ def _within(level: Level, language: Language) -> str:
     return language.gettext("yes") if level.within_limit else language.gettext("no")
 
 
-def _limit(report: Report, dense: Level) -> float | None:
+def limit_of_levels(report: Report) -> float | None:
     """The worst figure that was still allowed, on validation examples."""
     allowed = report.method.recipe.objective.max_metric_drop
-    if allowed is None or dense.metric is None:
+    dense = next((level for level in report.levels if level.level == 0), None)
+    if allowed is None or dense is None or dense.metric is None:
         return None
     if report.task.drop_is_relative:
         allowed *= abs(dense.metric.value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prunery.reports.facts import change_in_words
+from prunery.reports.ladder import limit_of_levels
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
@@ -35,6 +36,7 @@ def _checks(report: Report, measure: Measure, language: Language) -> Iterator[Ch
     yield from _over(report, measure, language)
     yield from _few(report, measure, language)
     yield from _few_to_choose_by(report, measure, language)
+    yield from _passed_over(report, language)
     yield from shipped(report, measure, language)
     if any(one.examples == 1 for one in report.compact.latency):
         yield Check(
@@ -162,6 +164,31 @@ def _few_to_choose_by(report: Report, measure: Measure, language: Language) -> I
         ),
         tone="caution",
     )
+
+
+def _passed_over(report: Report, language: Language) -> Iterator[Check]:
+    """Where the luckiest size is smaller than the one that was taken."""
+    chosen = next((level for level in report.levels if level.chosen), None)
+    worst = limit_of_levels(report)
+    if chosen is None or worst is None:
+        return
+    up = report.task.metric_higher_is_better
+    lucky = any(
+        level.within_limit is False
+        and level.metric is not None
+        and level.live_parameters < chosen.live_parameters
+        and (level.metric.value >= worst if up else level.metric.value <= worst)
+        for level in report.levels
+    )
+    if lucky:
+        yield Check(
+            language.gettext("A smaller size was passed over"),
+            language.gettext(
+                "On the examples that sizes are chosen by it stayed within your limit, but not "
+                "clearly enough: that may have been luck."
+            ),
+            tone="note",
+        )
 
 
 def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Check]:

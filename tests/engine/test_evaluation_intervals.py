@@ -6,8 +6,16 @@ import keras
 import numpy as np
 import pytest
 
+from prunery.specs.models import TaskKind
 from tests.engine.training_nets import Arrays, Scaled, mlp
-from worker.engine.evaluation import Metric, choose_metric, compare, interval, predict
+from worker.engine.evaluation import (
+    Metric,
+    choose_metric,
+    compare,
+    interval,
+    predict,
+    standard_error,
+)
 from worker.engine.evaluation.comparison import mcnemar
 from worker.engine.evaluation.intervals import wilson
 
@@ -47,6 +55,27 @@ def test_bootstrap_interval_of_an_error_is_about_the_normal_one():
     assert found.value == pytest.approx(squares.mean())
     assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
     assert interval(metric, y, p, seed=0) == found
+
+
+@pytest.mark.parametrize(("name", "task"), [("accuracy", "binary"), ("auc", "binary")])
+def test_a_paired_standard_error_is_that_of_the_interval(name: str, task: TaskKind) -> None:
+    draw = np.random.default_rng(4)
+    y = draw.integers(0, 2, 400)
+    dense = np.clip(0.3 + 0.4 * y + 0.3 * draw.normal(size=400), 0, 1)
+    compact = np.clip(dense + 0.2 * draw.normal(size=400), 0, 1)
+    metric = Metric(name, task, "")
+    found = compare(metric, y, dense[:, None], compact[:, None]).difference
+    rows = [metric.prepare(y, p[:, None]) for p in (dense, compact)]
+    assert found is not None
+    assert standard_error(metric, *rows) == pytest.approx((found.high - found.low) / 3.92, rel=0.15)
+
+
+def test_a_paired_standard_error_by_hand_and_of_one_example() -> None:
+    dense, compact = np.ones(100, bool), np.ones(100, bool)
+    compact[:4], dense[99] = False, False
+    variance = (5 - 100 * 0.03**2) / 99
+    assert standard_error(ACCURACY, (dense,), (compact,)) == pytest.approx(np.sqrt(variance / 100))
+    assert np.isnan(standard_error(ACCURACY, (dense[:1],), (compact[:1],)))
 
 
 def test_paired_comparison_is_sharper_than_two_intervals():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from prunery.specs.report import Interval
 from worker.engine.evaluation import Metric
+from worker.engine.lottery import limits
 from worker.engine.lottery.limits import surely, telling
 from worker.engine.lottery.objectives import Limit
 
@@ -30,7 +34,40 @@ def test_the_worst_value_of_a_limit_holds(up: bool, worst: float) -> None:
     assert limit.holds(limit.worst)
 
 
-@pytest.mark.parametrize(("up", "worst"), [(True, 0.95), (False, 0.99)])
+@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize(
+    ("lost", "error", "holds"),
+    [(0.006, 0.0079, True), (0.006, 0.0081, False), (0.0, 0.5, True), (-0.01, 0.5, True)],
+)
+def test_half_a_standard_error_must_fit_within_the_limit_unless_nothing_was_lost(
+    up: bool, lost: float, error: float, holds: bool
+) -> None:
+    limit = Limit(0.9, 0.01, up, relative=False)
+    assert limit.holds(0.9 - lost if up else 0.9 + lost, error) is holds
+
+
+@pytest.mark.parametrize(("lost", "won", "passes"), [(4, 1, True), (14, 11, False), (9, 9, True)])
+def test_a_loss_that_may_be_luck_on_validation_is_a_miss(
+    lost: int, won: int, passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 500 examples as many more are lost than won, 0.6 of a point: less than the limit."""
+    y = np.zeros(500, int)
+    dense, level = np.arange(500) < 450, np.arange(500) < 450
+    level[:lost], level[450 : 450 + won] = False, True
+    outputs = {"dense": np.eye(2)[1 - dense], "level": np.eye(2)[1 - level]}
+    metric = Metric("accuracy", "multiclass", "")
+    monkeypatch.setattr(limits, "predictions", lambda _, model, __: outputs[model])
+    bench: Any = SimpleNamespace(
+        metric=metric, judged_split=SimpleNamespace(y=y), seed_for=lambda _: 0
+    )
+    bench.facts = {
+        "limit": Limit(0.9, 0.01, True, relative=False),
+        "dense_rows": metric.prepare(y, outputs["dense"]),
+    }
+    assert limits.holds(bench, "level", metric.value(y, outputs["level"])) is passes  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("up", "worst"), [(True, 0.96), (False, 0.98)])
 def test_a_figure_of_few_examples_is_held_against_nobody_beyond_its_error(
     up: bool, worst: float
 ) -> None:

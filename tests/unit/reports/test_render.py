@@ -232,6 +232,14 @@ def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
     assert "the loss is above your limit" not in render(reports.report())
 
 
+@pytest.mark.parametrize(("value", "told"), [(0.8800, True), (0.8700, False)])
+def test_a_smaller_size_that_may_have_been_lucky_is_told(value: float, told: bool) -> None:
+    *others, last = reports.levels()
+    level = last.model_copy(update={"metric": reports.interval(value), "within_limit": False})
+    html = render(reports.report(levels=(*others, level)))
+    assert ("A smaller size was passed over" in html) == told
+
+
 @pytest.mark.parametrize(("examples", "told"), [(14, True), (99, True), (300, False)])
 def test_a_size_chosen_by_single_answers_is_told(examples: int, told: bool) -> None:
     data = Data(examples={"train": 1_000, "validation": examples, "test": 5_000})

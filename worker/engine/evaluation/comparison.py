@@ -10,9 +10,11 @@ import numpy as np
 from prunery.specs.report import ClassFigures, Comparison, Interval
 from worker.engine.evaluation import formulas
 from worker.engine.evaluation.intervals import bootstrap, percentiles
-from worker.engine.evaluation.metrics import Arrays, Metric
+from worker.engine.evaluation.metrics import Arrays, Metric, Rows
 
 _Z = 1.959963984540054
+# A standard error takes fewer draws than the ends of an interval (Efron & Tibshirani 1993, 6.4).
+_DRAWS = 200
 # Beyond it a matrix is no longer read by anyone.
 _LARGEST_CONFUSION = 100
 
@@ -44,6 +46,20 @@ def compare(
     return found.model_copy(
         update={"allowed_drop": allowed_drop, **_by_class(metric, y, p_dense, p_compact, classes)}
     )
+
+
+def standard_error(metric: Metric, dense: Rows, compact: Rows, seed: int = 0) -> float:
+    """The standard error of the difference of two figures on the same examples; NaN of too few.
+
+    dense, compact: what `metric.prepare` made of each model's outputs.
+    """
+    if metric.is_mean:
+        spread, count = compact[0].astype(np.float64) - dense[0], len(dense[0])
+    else:
+        values = bootstrap(metric, [dense, compact], seed, _DRAWS)
+        spread, count = values[1] - values[0], 1
+        spread = spread[~np.isnan(spread)]
+    return float(spread.std(ddof=1) / np.sqrt(count)) if len(spread) > 1 else float("nan")
 
 
 def mcnemar(only_dense: int, only_compact: int) -> float:

@@ -33,12 +33,14 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return float(low), float(middle + half if right < count else 1.0)
 
 
-def bootstrap(metric: Metric, several: list[Rows], seed: int) -> list[np.ndarray]:
+def bootstrap(
+    metric: Metric, several: list[Rows], seed: int, draws: int = RESAMPLES
+) -> list[np.ndarray]:
     """The metric of each set of rows over the same draws of examples: paired."""
     count = len(several[0][0])
     draw = np.random.default_rng(seed)
-    values = np.empty((len(several), RESAMPLES))
-    for column in range(RESAMPLES):
+    values = np.empty((len(several), draws))
+    for column in range(draws):
         chosen = draw.integers(0, count, count)
         for line, rows in enumerate(several):
             values[line, column] = metric.of(tuple(part[chosen] for part in rows))

@@ -54,6 +54,11 @@ class Metric:
         return self.name in ("accuracy", "top_5_accuracy") and self.task in ("multiclass", "binary")
 
     @property
+    def is_mean(self) -> bool:
+        """Whether the figure is the mean of what each example contributes."""
+        return self.name in ("accuracy", "top_5_accuracy", "mse", "mae")
+
+    @property
     def is_bounded(self) -> bool:
         """Whether the figure lies between 0 and 1, so that a drop in it is absolute."""
         return self.higher_is_better and self.name != "r2"
@@ -62,11 +67,6 @@ class Metric:
         """The figure over all examples; NaN where there are none."""
         rows = self.prepare(y, p)
         return self.of(rows) if len(rows[0]) else float("nan")
-
-    def per_example(self, y: Arrays, p: Arrays) -> np.ndarray | None:
-        """What each example contributes where the figure is their mean, else None."""
-        rows = self.prepare(y, p)
-        return rows[0].astype(np.float64) if len(rows) == 1 and self.name != "rmse" else None
 
     def better(self, a: float, b: float) -> bool:
         """Whether `a` beats `b`; NaN beats nothing, and is beaten by any number."""

@@ -1,11 +1,12 @@
 """The limit as it is judged: on validation examples, and where those are few, on training ones too.
 
+On validation a level is held against the dense model on the same examples, with half a standard
+error of the difference to spare (`objectives` says why).
+
 40 examples cannot show a drop of a point: a level may pass on them by luck and be 15 points worse.
 A network that also lost what the dense one knew of its training examples is not passed, unless it
-knows them as well as the dense one knew the examples it had not seen (to a standard error: of few
-examples that figure itself is luck): what a large network learned by heart is no loss. Where the
-limit is a share of an error, a drop within half a standard error of the paired difference is no
-miss: one example may weigh more than the whole limit.
+knows them as well as the dense one knew the examples it had not seen (to half a standard error: of
+few examples that figure itself is luck): what a large network learned by heart is no loss.
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from prunery.specs.report import Interval
 from worker.engine import evaluation
 from worker.engine.datasets import Split
 from worker.engine.evaluation import Metric, formulas
-from worker.engine.evaluation.metrics import Arrays
+from worker.engine.evaluation.metrics import Arrays, Rows
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.judging import metric_interval, predictions
-from worker.engine.lottery.objectives import Limit
+from worker.engine.lottery.objectives import DOUBT, Limit
 
-# Fewer validation examples than this show no drop of about a point and a half (95% of the time),
-# and of several networks tried at each size the luckiest is taken: 500 passed a drop of four.
+# Fewer validation examples than this show no drop of about a point and a half (95% of the time):
+# 500 passed a drop of four.
 FEW = 2000
 # Of the limit: how far below the dense model's figure on unseen examples a network may lie on those
 # it was trained on, where its own is a little too kind.
 SHARE = 0.5
-DOUBT = 0.5
 CLASSIFYING = ("binary", "multiclass")
 
 
@@ -45,6 +45,7 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
         return
     up, relative = metric.higher_is_better, not metric.is_bounded
     bench.facts["limit"] = Limit(dense_metric, allowed, up, relative)
+    bench.facts["dense_rows"] = _rows(bench, metric, bench.model)
     if _few(bench):
         known = Limit(_on_training(bench, bench.model), allowed, up, relative)
         found = metric_interval(bench, bench.model, bench.judged_split)
@@ -52,8 +53,6 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
         worst = (min if up else max)(known.worst, unseen.worst)
         bench.facts["training_limit"] = Limit(worst, 0.0, up, relative)
         assert bench.dataset is not None
-        if relative:
-            bench.facts["dense_outputs"] = predictions(bench, bench.model, bench.judged_split)
         bench.reporter.decide(
             "objective.max_metric_drop",
             "judged on validation and on training examples",
@@ -64,34 +63,38 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
 def holds(bench: Bench, model: keras.Model, value: float | None) -> bool:
     """Whether a level's network stays within the limit; `value` is its validation metric."""
     limit: Limit | None = bench.facts.get("limit")
-    if limit is not None and not limit.holds(value) and not _in_doubt(bench, model, limit):
+    if limit is not None and not limit.holds(value):
+        return False
+    # Only now: the error of some figures takes hundreds of draws.
+    if (
+        limit is not None
+        and limit.drop is not None
+        and not limit.holds(value, _error(bench, model))
+    ):
         return False
     second: Limit | None = bench.facts.get("training_limit")
     return second is None or second.holds(_on_training(bench, model))
 
 
-def _in_doubt(bench: Bench, model: keras.Model, limit: Limit) -> bool:
-    """Whether a relative drop beyond the limit is too small to be told from none."""
-    dense = bench.facts.get("dense_outputs")
-    if dense is None or limit.drop is None or bench.metric is None:
-        return False
-    split = bench.judged_split
-    outputs = predictions(bench, model, split)
-    seed = bench.seed_for("interval")
-    found = evaluation.compare(bench.metric, split.y, dense, outputs, seed).difference
-    if found is None or not np.isfinite([found.low, found.high]).all():
-        return False
-    error = (found.high - found.low) / (2 * 1.96)
-    lost = -found.value if limit.higher_is_better else found.value
-    return bool(lost <= limit.drop + DOUBT * error)
-
-
 def surely(value: float, found: Interval | None, higher_is_better: bool) -> float:
-    """A figure, worse by its standard error; as it is where none can be told."""
+    """A figure, worse by half its standard error; as it is where none can be told."""
     if found is None or not np.isfinite([found.low, found.high]).all():
         return value
-    error = (found.high - found.low) / (2 * 1.96)
+    error = DOUBT * (found.high - found.low) / (2 * 1.96)
     return value - error if higher_is_better else value + error
+
+
+def _error(bench: Bench, model: keras.Model) -> float:
+    """The standard error of a network's loss against the dense model."""
+    assert bench.metric is not None
+    rows = _rows(bench, bench.metric, model)
+    seed = bench.seed_for("interval")
+    return evaluation.standard_error(bench.metric, bench.facts["dense_rows"], rows, seed)
+
+
+def _rows(bench: Bench, metric: Metric, model: keras.Model) -> Rows:
+    split = bench.judged_split
+    return metric.prepare(split.y, predictions(bench, model, split))
 
 
 def _few(bench: Bench) -> bool:
