@@ -96,6 +96,42 @@ def _tokens() -> Arrays:
     return _split(x.astype("int32"), y, 1500)
 
 
+def _pairs() -> Arrays:
+    """Three outcomes of a product's eight numbers and a buyer's six: only together they tell."""
+    draw = np.random.default_rng(5)
+    product, buyer = draw.normal(size=(4000, 8)), draw.normal(size=(4000, 6))
+    liking = (product[:, :4] * buyer[:, :4]).sum(axis=1) + np.sin(2 * product[:, 4])
+    liking += 0.5 * buyer[:, 5] + 0.3 * draw.normal(size=4000)
+    y = np.digitize(liking, np.quantile(liking, [0.4, 0.75]))
+    return {
+        f"{name}_{split}": (array if name == "y" else array.astype("float32"))[part]
+        for name, array in (("product", product), ("buyer", buyer), ("y", y))
+        for split, part in (("train", slice(3000)), ("test", slice(3000, None)))
+    }
+
+
+def _shapes() -> Arrays:
+    """A square and a disc, each grey in noise: every position says which it lies in, if any."""
+    draw, rows = np.random.default_rng(6), np.arange(12)
+    corner, middle = draw.integers(0, 8, (2, 2400, 1)), draw.uniform(2, 10, (2, 2400, 1))
+    inside = [(rows >= edge) & (rows < edge + 4) for edge in corner]
+    square = inside[0][:, :, None] & inside[1][:, None, :]
+    far = [(rows - place) ** 2 for place in middle]
+    disc = far[0][:, :, None] + far[1][:, None, :] < 7
+    y = np.where(disc, 2, np.where(square, 1, 0))
+    x = (y > 0) + 0.35 * draw.normal(size=y.shape)
+    return _split(x[..., None].astype("float32"), y, 800)
+
+
+def _signals() -> Arrays:
+    """Twenty noisy numbers that four hidden ones make: they are to be given back."""
+    draw = np.random.default_rng(7)
+    hidden, mix = draw.normal(size=(4000, 4)), draw.normal(size=(4, 20))
+    x = np.tanh(hidden @ mix) + 0.3 * np.sin(3 * hidden @ mix[:, ::-1])
+    x = (x + 0.1 * draw.normal(size=x.shape)).astype("float32")
+    return {"x_train": x[:3000], "x_test": x[3000:]}
+
+
 def _images() -> Arrays:
     """The first 5,000 of the shipped Fashion-MNIST sample, pixels of 0 to 255."""
     data = find.load_sample()
@@ -164,6 +200,31 @@ def _pictures(width: float) -> keras.Model:
     return _compiled(model, "sparse_categorical_crossentropy", "accuracy")
 
 
+def _two_towers(width: float) -> keras.Model:
+    product, buyer = keras.Input((8,), name="product"), keras.Input((6,), name="buyer")
+    towers = [layers.Dense(_units(48, width), activation="relu")(one) for one in (product, buyer)]
+    value = layers.Dense(_units(64, width), activation="relu")(layers.Concatenate()(towers))
+    value = layers.Dense(_units(32, width), activation="relu")(value)
+    model = keras.Model([product, buyer], layers.Dense(3, activation="softmax")(value))
+    return _compiled(model, "sparse_categorical_crossentropy", "accuracy")
+
+
+def _every_position(width: float) -> keras.Model:
+    net = [
+        layers.Conv2D(_units(filters, width), 3, padding="same", activation="relu")
+        for filters in (12, 16, 12)
+    ]
+    last = layers.Conv2D(3, 1, activation="softmax")
+    model = keras.Sequential([keras.Input((12, 12, 1)), *net, last])
+    return _compiled(model, "sparse_categorical_crossentropy", "accuracy")
+
+
+def _there_and_back(width: float) -> keras.Model:
+    net = [layers.Dense(_units(count, width), activation="relu") for count in (64, 16, 64)]
+    model = keras.Sequential([keras.Input((20,)), *net, layers.Dense(20)])
+    return _compiled(model, "mse", "mse")
+
+
 TASKS = {
     "regions": Task(
         _regions, partial(_table, inputs=12, hidden=(96, 64), outputs=6, answer="softmax")
@@ -177,5 +238,8 @@ TASKS = {
     ),
     "waves": Task(_waves, _series),
     "tokens": Task(_tokens, _text),
+    "pairs": Task(_pairs, _two_towers),
+    "shapes": Task(_shapes, _every_position),
+    "signals": Task(_signals, _there_and_back),
     "images": Task(_images, _pictures),
 }

@@ -93,16 +93,14 @@ def _narrow(task: Task, data: Arrays, width: float, report: Report, seed: int) -
     model = task.build(width)
     model.steps_per_execution = 16  # the same training, with less time between the steps
     chosen = {decision.field: decision.chosen for decision in report.method.decisions}
-    x, test = data["x_train"], data["x_test"]
-    if report.data.scale == "0..1":
-        x, test = x.astype("float32") / 255, test.astype("float32") / 255
-    order = np.random.default_rng(seed).permutation(len(x))
-    held, rest = order[: len(x) // 10], order[len(x) // 10 :]
+    x, y = _examples(data, "train", report)
+    order = np.random.default_rng(seed).permutation(len(y))
+    held, rest = order[: len(y) // 10], order[len(y) // 10 :]
     epochs = int(chosen["training.epochs"])
     model.fit(
-        x[rest],
-        data["y_train"][rest],
-        validation_data=(x[held], data["y_train"][held]),
+        keras.tree.map_structure(lambda array: array[rest], x),
+        y[rest],
+        validation_data=(keras.tree.map_structure(lambda array: array[held], x), y[held]),
         batch_size=int(chosen["training.batch_size"]),
         epochs=epochs,
         callbacks=[
@@ -113,8 +111,18 @@ def _narrow(task: Task, data: Arrays, width: float, report: Report, seed: int) -
         verbose=0,
     )
     metric = Metric(str(report.task.metric), report.task.kind, "")
-    value = metric.value(data["y_test"], np.asarray(model.predict(test, verbose=0)))
-    return Rival(model.count_params(), value)
+    x, y = _examples(data, "test", report)
+    return Rival(model.count_params(), metric.value(y, np.asarray(model.predict(x, verbose=0))))
+
+
+def _examples(data: Arrays, split: str, report: Report) -> tuple[np.ndarray | Arrays, np.ndarray]:
+    """The input, or inputs by name, scaled as the job scaled them, and what they are to give."""
+    arrays = {key.removesuffix(f"_{split}"): data[key] for key in data if key.endswith(split)}
+    y = arrays.pop("y", None)
+    if report.data.scale == "0..1":
+        arrays = {name: array.astype("float32") / 255 for name, array in arrays.items()}
+    x = arrays["x"] if len(arrays) == 1 else arrays
+    return x, arrays["x"] if y is None else y
 
 
 def _smallest(report: Report, rivals: list[Rival]) -> int:
