@@ -92,11 +92,10 @@ class Storage:
 
         def chunks() -> Iterator[bytes]:
             nonlocal size
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    yield chunk
+            for chunk in _pieces(path):
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
 
         self.put(key, chunks())
         return Stored(size, digest.hexdigest())
@@ -104,7 +103,7 @@ class Storage:
     def adopt(self, key: str, path: Path) -> None:
         """Take a finished file over: by rename where storage is a folder of the same disk."""
         if (target := self.local_path(key)) is None:
-            self.put_file(key, path)
+            self.put(key, _pieces(path))  # whoever received it has hashed it
             path.unlink()
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -196,3 +195,9 @@ def _range(start: int, end: int | None) -> obstore.GetOptions:
     if end is not None:
         return {"range": (start, end)}
     return {"range": {"offset": start}} if start else {}
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

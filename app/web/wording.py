@@ -71,4 +71,7 @@ class _Speaker:
 def in_words(message: str, language: Language, field: str) -> str:
     """`message` of a finding about `field`, already in the reader's language."""
     names = {**labels(language), "objective": language.gettext("How small, and how good")}
-    return _TOKEN.sub(_Speaker(language, names, options(language), field, field), message)
+    told = _TOKEN.sub(_Speaker(language, names, options(language), field, field), message)
+    say = language.gettext
+    write, choose, quote = say("write"), say("choose"), say("“%(words)s”")[0]
+    return told.replace(f"{write} {quote}", f"{choose} {quote}")  # a list is not written into

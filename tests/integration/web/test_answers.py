@@ -220,10 +220,10 @@ def test_every_list_offers_what_a_recipe_takes() -> None:
     [
         (
             {"epochs": "0", "rewind": "initial"},
-            "Nothing is trained again (“Epochs of training” is 0): write “where it stands”.",
+            "Nothing is trained again (“Epochs of training” is 0): choose “where it stands”.",
             "«текущего места»",
         ),
-        ({"epochs": "0", "control_small": "yes"}, "write “None”", "«Никаких»"),
+        ({"epochs": "0", "control_small": "yes"}, "choose “None”", "выберите «Никаких»"),
         (
             {"granularity": "weight", "round_to": "8"},
             "set “What is removed” to “whole units”",
@@ -232,8 +232,8 @@ def test_every_list_offers_what_a_recipe_takes() -> None:
         ({"early_bird": "yes"}, "set “How small, and how good”", "«"),
         (
             {"start": "trained", "parameters": "0.5", "early_bird": "yes"},
-            "write “no”",
-            "«нет»",
+            "choose “no”",
+            "выберите «нет»",
         ),
         (
             {"epochs": "0", "retrain_epochs": "3"},

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from app.core.storage import Storage
 
@@ -67,3 +68,11 @@ def test_a_prefix_is_deleted_whole_and_alone(storage: Storage) -> None:
         storage.put(key, [b"x"])
     assert storage.delete_prefix("jobs/a") == 2
     assert storage.size("jobs/ab/3") == 1
+
+
+def test_a_file_is_adopted_by_a_store_that_is_no_folder(tmp_path: Path) -> None:
+    storage = Storage(MemoryStore())
+    (tmp_path / "upload").write_bytes(b"x" * 4_000_000)
+    storage.adopt("models/m", tmp_path / "upload")
+    assert not (tmp_path / "upload").exists()
+    assert storage.size("models/m") == 4_000_000
