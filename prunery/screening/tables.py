@@ -18,10 +18,11 @@ DELIMITERS = (",", ";", "\t")
 
 
 class Table(NamedTuple):
-    """An open table: its columns, and an iterator of (line number, fields)."""
+    """An open table: its columns, an iterator of (line number, fields), what divides fields."""
 
     columns: tuple[str, ...]
     rows: Iterator[tuple[int, list[str]]]
+    delimiter: str
 
 
 def screen(path: Path) -> None:
@@ -43,7 +44,7 @@ def open_table(path: Path) -> Iterator[Table]:
             reader = csv.reader(_lines(stream), delimiter=delimiter, strict=True)
             csv.field_size_limit(MAX_FIELD)
             columns = _columns(next(reader, []))
-            yield Table(columns, _rows(reader, len(columns)))
+            yield Table(columns, _rows(reader, len(columns)), delimiter)
         except UnicodeDecodeError:
             raise PruneryError("csv_invalid", "The file is neither UTF-8 nor UTF-16.") from None
         except csv.Error as error:

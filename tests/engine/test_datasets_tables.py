@@ -96,6 +96,11 @@ def test_decimal_commas_are_read(tmp_path: Path) -> None:
     assert set(_made(path, 1).train.x["input"].ravel() % 1) == {0.25}
 
 
+def test_a_comma_that_may_divide_thousands_is_refused(tmp_path: Path) -> None:
+    path = _table(tmp_path / "a.csv", "a,label", lambda i: f'"1,{i:03}",k{i % 3}')
+    assert "holds '1,000', which can be read in two ways" in _refused(path).detail
+
+
 def test_a_long_table_is_read_in_blocks(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(tables, "ROWS", 7)
     dataset = _made(_iris(tmp_path / "a.csv"), 2)

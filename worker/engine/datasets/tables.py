@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ LABEL_NAMES = ("label", "labels", "class", "target", "y", "category", "outcome")
 ROWS = 4_096
 MAX_LABEL = 200
 _SAMPLE = 1_000
+_TWO_WAYS = re.compile(r"[+-]?\d{1,3},\d{3}")
 
 
 def read(path: Path, options: DatasetOptions, folder: Path) -> Source:
@@ -30,7 +32,8 @@ def read(path: Path, options: DatasetOptions, folder: Path) -> Source:
         at = [columns.index(name) for name in features]
         label_at = columns.index(label)
         for numbers, rows in _blocks(table.rows):
-            block = _numbers(numbers, [[row[i] for i in at] for row in rows], features)
+            chosen = [[row[i] for i in at] for row in rows]
+            block = _numbers(numbers, chosen, features, table.delimiter)
             out.write(block.tobytes())
             labels.extend(
                 _label(number, row[label_at]) for number, row in zip(numbers, rows, strict=True)
@@ -58,11 +61,13 @@ def _blocks(
         yield numbers, block
 
 
-def _numbers(numbers: list[int], rows: list[list[str]], features: list[str]) -> np.ndarray:
+def _numbers(
+    numbers: list[int], rows: list[list[str]], features: list[str], delimiter: str
+) -> np.ndarray:
     try:
         block = np.array(rows, dtype=np.float64)
     except ValueError:
-        block = _slowly(numbers, rows, features)
+        block = _slowly(numbers, rows, features, delimiter)
     wrong = ~np.isfinite(block)
     if wrong.any():
         row, column = (int(axis[0]) for axis in np.nonzero(wrong))
@@ -70,11 +75,23 @@ def _numbers(numbers: list[int], rows: list[list[str]], features: list[str]) -> 
     return block
 
 
-def _slowly(numbers: list[int], rows: list[list[str]], features: list[str]) -> np.ndarray:
-    """Cell by cell: decimal commas are read, the first cell that is no number is named."""
+def _slowly(
+    numbers: list[int], rows: list[list[str]], features: list[str], delimiter: str
+) -> np.ndarray:
+    """Cell by cell: decimal commas are read, the first cell that is no number is named.
+
+    Among fields divided by commas, "1,000" is a thousand to some and one to others.
+    """
     block = np.empty((len(rows), len(features)))
     for i, row in enumerate(rows):
         for j, text in enumerate(row):
+            if delimiter == "," and _TWO_WAYS.fullmatch(text.strip()):
+                raise PruneryError(
+                    "csv_invalid",
+                    f"Row {numbers[i]}, column {features[j][:80]!r} holds {text.strip()!r}, which "
+                    "can be read in two ways.",
+                    hint="Write numbers without thousands separators, and decimals with a point.",
+                )
             try:
                 block[i, j] = _number(text)
             except ValueError:
