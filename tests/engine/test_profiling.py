@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from worker.engine import masks, profiling
 
@@ -116,6 +116,14 @@ def test_gzip_bytes_are_those_of_gzip(tmp_path: Path):
     path.write_bytes(bytes(100_000) + np.random.default_rng(0).bytes(5_000))
     assert profiling.size_bytes(path) == 105_000
     assert profiling.gzip_bytes(path) == len(gzip.compress(path.read_bytes(), 6))
+
+
+def test_latency_of_what_a_single_example_adds_along_another_axis():
+    """Of one example Keras takes the row for a bias of the column, and adds it to that alone."""
+    inputs = keras.Input((5, 4))
+    column = layers.Dense(1)(inputs)
+    model = keras.Model(inputs, ops.matmul(column + ops.transpose(column, (0, 2, 1)), inputs))
+    assert profiling.latency({"only": model}, batches=(1,), runs=2)["only"]
 
 
 def test_latency_times_each_model_at_each_batch():

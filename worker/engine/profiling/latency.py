@@ -98,8 +98,16 @@ def _interleaved(
 def _compiled(model: keras.Model, example: Any) -> Callable[[Any], Any]:
     """The call traced for one batch size: a function that met several would warn of retracing."""
     traced = tf.function(lambda inputs: model(inputs, training=False))
-    call = traced.get_concrete_function(example)
+    try:
+        call = traced.get_concrete_function(example)
+    except ValueError:
+        # `ops.add` takes what one example adds for a bias, along an axis where it may not fit.
+        call = traced.get_concrete_function(keras.tree.map_structure(_of_any_batch, example))
     return lambda inputs: call(inputs)
+
+
+def _of_any_batch(tensor: Any) -> Any:
+    return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
 
 
 def _wait(outputs: Any) -> None:
