@@ -59,4 +59,4 @@ def _show_dataset(found: dict[str, Any], console: Console) -> None:
     if not found["problem"]:
         told = found["duration"]["least_seconds"], found["duration"]["most_seconds"]
         time = Numbers(load(SOURCE)).between(*told)
-        console.print(f"Model and dataset fit. A job takes {time}, roughly.")
+        console.print(f"Model and dataset fit. A job takes {time}.")

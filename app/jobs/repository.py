@@ -179,6 +179,8 @@ def finished_lately(session: Session, limit: int) -> Iterator[Finished]:
             JobTable.status == str(Status.SUCCEEDED),
             JobTable.kind == "prune",
             JobTable.attempt == 1,
+            JobTable.started_at.is_not(None),
+            JobTable.finished_at.is_not(None),
             ModelTable.summary.is_not(None),
         )
         .order_by(JobTable.finished_at.desc())
