@@ -8,12 +8,12 @@ from typing import Any
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent
 from worker.engine import stopping
-from worker.engine.lottery import descent, distilling, limits, objectives
+from worker.engine.lottery import descent, distilling, limits, objectives, unit_cut
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.chance import is_at_chance
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.descent import Made, Step
-from worker.engine.lottery.levels import LevelRecord, LevelStore
+from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays
 from worker.engine.lottery.plans import epochs_of, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, after, arms
 from worker.engine.lottery.rounds import Round, work_name
@@ -21,6 +21,11 @@ from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.weight_cut import levels_of_n_m
 from worker.engine.reporter import Work
 from worker.engine.training import Interrupted
+
+NOTHING_MORE = (
+    "Nothing more could be removed: what is left is at its minimum, or a round takes less than one "
+    "of it."
+)
 
 
 @dataclass
@@ -66,10 +71,9 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
         if record is None:
             break
         plan = after(plan, *_judged_arms(record), bench.recipe)
-        if _nothing_more(ladder.records, record):
+        if _nothing_more(bench, store, ladder.records, record):
             if all(made.within_limit for made in ladder.records):
-                why = "Nothing more could be removed: every group is at its minimum."
-                bench.reporter.warn("nothing_more", why)
+                bench.reporter.warn("nothing_more", NOTHING_MORE)
             break
         ladder.records.append(record)
         _tell(bench, store, record)
@@ -137,10 +141,20 @@ def _judged_arms(record: LevelRecord) -> tuple[Arm, Arm | None]:
     return Arm(*won), None if lost is None else Arm(*lost)
 
 
-def _nothing_more(made: list[LevelRecord], new: LevelRecord) -> bool:
-    """Whether a level is as large as one that was made before: another step changes nothing."""
+def _nothing_more(
+    bench: Bench, store: LevelStore, made: list[LevelRecord], new: LevelRecord
+) -> bool:
+    """Whether a level is as large as one that was made before, and all after it would be.
+
+    Rounds that go by a curve of their own may take less than a unit now and more of them later.
+    """
     sizes = [(record.figures.parameters, record.figures.density) for record in made[1:]]
-    return (new.figures.parameters, new.figures.density) in sizes
+    if (new.figures.parameters, new.figures.density) not in sizes:
+        return False
+    own_curve = bench.recipe.schedule.kind in ("one_shot", "cubic")
+    if not own_curve or bench.recipe.granularity != "unit":
+        return True
+    return unit_cut.at_minimum(bench, load_arrays(store.path(new.level) / "kept.npz"))
 
 
 def _tell(bench: Bench, store: LevelStore, record: LevelRecord) -> None:

@@ -15,7 +15,7 @@ from worker.engine.compaction import rebuild
 from worker.engine.lottery import sensitivity, sizes, trim
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
-from worker.engine.pruning import selection, widths
+from worker.engine.pruning import schedules, selection, widths
 from worker.engine.pruning.units import unit_scores
 from worker.engine.pruning.widths import Bounds, Kept
 
@@ -55,7 +55,7 @@ def cut_units(
     context = criterion_context(bench, trained, initial, bench.seed_for("draw", level))
     scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
     if bench.recipe.criterion.name == "threshold":
-        return _cut_below_threshold(bench, kept, scores)
+        return _cut_below_threshold(bench, level, kept, scores)
     limits_for = _limits(bench, level, kept, scores, judge)
 
     def cut_with(plan: str, share: float) -> Kept:
@@ -75,7 +75,7 @@ def _limits(
     bench: Bench, level: int, kept: Kept, scores: Any, judge: Callable[[Kept], float | None]
 ) -> Callable[[float], Bounds]:
     """The bounds of a cut of some share; a sensitivity scan gives every free group its own."""
-    limits = bounds(bench)
+    limits = bounds(bench, level)
     whole = judge(kept) if bench.recipe.scope == "sensitivity" else None
     if whole is None or bench.metric is None:
         return lambda _share: limits
@@ -98,8 +98,8 @@ def _limits(
     return limits_for
 
 
-def bounds(bench: Bench) -> Bounds:
-    """The recipe's minimum, multiple, fractions and protected layers, by group.
+def bounds(bench: Bench, level: int) -> Bounds:
+    """The recipe's minimum, multiple, fractions (of this round) and protected layers, by group.
 
     A layer answers for the units that it makes or acts on one by one, not for those it only reads.
     A group's own name (`attention:heads`) says more than the layer's that it is a part of.
@@ -113,12 +113,23 @@ def bounds(bench: Bench) -> Bounds:
             fractions[name] = min(own)
         if name in recipe.layer_fractions:
             fractions[name] = recipe.layer_fractions[name]
+        if name in fractions:
+            fractions[name] = schedules.round_fraction(recipe.schedule, level, fractions[name])
         covered = (*group.own, name)
         if any(covers(path, layer) for path in recipe.protect for layer in covered):
             fractions[name] = 0.0
     units = {name: group.units for name, group in bench.graph.groups.items()}
     least = {name: group.minimum for name, group in bench.graph.groups.items()}
     return Bounds(units, recipe.minimum_kept, recipe.round_to, fractions, least)
+
+
+def at_minimum(bench: Bench, kept: Kept) -> bool:
+    """Whether no later round can take a unit of any group."""
+    limits = bounds(bench, bench.recipe.schedule.rounds)
+    return all(
+        limits.settle(name, limits.floor(name), len(units)) == len(units)
+        for name, units in kept.items()
+    )
 
 
 def sizes_of(bench: Bench, kept: Kept) -> trim.Sizes:
@@ -163,7 +174,7 @@ def _trimmed(
     before = cut(max(0.0, share - 1e-6))
     if meets(before) or objective.parameters_ratio is None:
         return cut(share)
-    limits = bounds(bench)
+    limits = bounds(bench, level)
 
     def remove_one(start: Kept, name: str) -> Kept | None:
         counts = trim.counts_of(start)
@@ -179,11 +190,13 @@ def _trimmed(
     return trim.closest_below(before, cut(share), remove_one, meets, parameters_of)
 
 
-def _cut_below_threshold(bench: Bench, kept: Kept, scores: dict[str, np.ndarray]) -> Cut:
+def _cut_below_threshold(
+    bench: Bench, level: int, kept: Kept, scores: dict[str, np.ndarray]
+) -> Cut:
     """The literal form of the article: every unit at or below an absolute threshold goes."""
     threshold = bench.recipe.criterion.threshold
     assert threshold is not None
-    limits = bounds(bench)
+    limits = bounds(bench, level)
     result: Kept = {}
     for name, alive in kept.items():
         above = int((scores[name][alive] > threshold).sum())

@@ -14,7 +14,7 @@ from worker.engine.lottery import sensitivity
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.judging import metric_value
-from worker.engine.masks import Masks, apply, density
+from worker.engine.masks import Masks, apply
 from worker.engine.pruning import criteria, schedules, selection, structured
 from worker.engine.pruning.selection import Selection, prune_weights
 
@@ -84,14 +84,23 @@ def _select(
     if recipe.granularity == "n:m":
         return _n_of_m(bench, level, masks, trained, initial, shares)
     steps = SYNFLOW_STEPS if recipe.criterion.name == "synflow" else 1
-    found = Selection(masks, ())
-    for _ in range(steps):
-        scores = _scores(bench, level, found.masks, trained, initial)
-        part = {key: 1 - (1 - share) ** (1 / steps) for key, share in shares.items()}
-        found = prune_weights(
-            scores, found.masks, _pools(bench, part), minimum_kept=recipe.minimum_kept
-        )
-    return found
+    now, spared = masks, dict[str, None]()
+    for step in range(1, steps + 1):
+        scores = _scores(bench, level, now, trained, initial)
+        pools = [
+            (keys, _still_to_go(masks, now, keys, 1 - (1 - share) ** (step / steps)))
+            for keys, share in _pools(bench, shares)
+        ]
+        found = prune_weights(scores, now, pools, minimum_kept=recipe.minimum_kept)
+        now, spared = found.masks, spared | dict.fromkeys(found.spared)
+    return Selection(now, tuple(spared))
+
+
+def _still_to_go(before: Masks, now: Masks, keys: list[str], fraction: float) -> float:
+    """The share of what is alive now that completes `fraction` of what was alive before."""
+    whole, left = (sum(int(masks[key].sum()) for key in keys) for masks in (before, now))
+    gone = left - whole + selection.count(fraction, whole)
+    return (gone + 0.5) / left if left else 0.0  # half-way to the next: no float falls below
 
 
 def _by_sensitivity(
@@ -172,15 +181,25 @@ def levels_of_n_m(bench: Bench) -> int:
 
 
 def _trimmed(bench: Bench, masks: Masks, shares: dict[str, float]) -> dict[str, float]:
-    """Shrink all fractions alike where the full round would overshoot a density target."""
+    """Shrink all fractions alike where the full round would overshoot a density target.
+
+    Not one weight short of it: what the last round leaves over, no later one could take away.
+    """
     target = bench.recipe.objective.density
     if target is None:
         return shares
-    now = density(masks)
-    after = sum((1 - shares[k]) * int(m.sum()) for k, m in masks.items()) / sum(
-        m.size for m in masks.values()
-    )
-    if after >= target or now <= target:
+    alive = {key: int(mask.sum()) for key, mask in masks.items()}
+    most = selection.count(target, sum(mask.size for mask in masks.values()))
+    too_many = sum(alive.values()) - most
+    pools = [(sum(alive[key] for key in keys), share) for keys, share in _pools(bench, shares)]
+
+    def falls_short(part: float) -> bool:
+        return sum(selection.count(part * share, size) for size, share in pools) < too_many
+
+    if too_many <= 0 or falls_short(1.0):
         return shares
-    part = (now - target) / (now - after)
-    return {key: share * part for key, share in shares.items()}
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falls_short(middle) else (low, middle)
+    return {key: share * high for key, share in shares.items()}
