@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from statistics import mean, stdev
 
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure
@@ -11,7 +13,7 @@ from prunery.reports.numbers import Numbers
 from prunery.reports.phrases import plain
 from prunery.specs.models import TaskKind
 from prunery.specs.recipe import Recipe
-from prunery.specs.report import Latency, Report
+from prunery.specs.report import Latency, Replicate, Report
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Timing:
 
 @dataclass(frozen=True)
 class Run:
-    """One replicate: a seed with what came of it."""
+    """One replicate, by its seed, with what came of it; or what all of them come to."""
 
-    seed: int
+    seed: str
     before: str
     after: str
     controls: str
@@ -51,7 +53,7 @@ def tell(report: Report, measure: Measure, language: Language) -> Method:
     return Method(
         facts=tuple(_facts(report, language)),
         timings=tuple(_timings(report, language)),
-        runs=tuple(_runs(report, measure)),
+        runs=tuple(_runs(report, measure, language)),
         recipe=_changed(report.method.recipe),
     )
 
@@ -147,13 +149,37 @@ def _timings(report: Report, language: Language) -> Iterator[Timing]:
         )
 
 
-def _runs(report: Report, measure: Measure) -> Iterator[Run]:
-    def show(value: float | None) -> str:
-        return "–" if value is None else measure.show(value)
+def _runs(report: Report, measure: Measure, language: Language) -> Iterator[Run]:
+    """Every run; then their mean, and their standard deviation as the spread."""
+    runs = report.replicates
+    for run in runs:
+        yield _run(str(run.seed), run, measure.show)
+    if len(runs) > 1:
+        yield _run(language.gettext("Mean"), _over(runs, mean), measure.show)
+        yield _run(language.gettext("Spread"), _over(runs, stdev), measure.show_change)
 
-    for run in report.replicates:
-        controls = ", ".join(f"{name} {measure.show(v)}" for name, v in run.controls.items())
-        yield Run(run.seed, show(run.dense), show(run.compact), controls or "–")
+
+def _run(name: str, run: Replicate, show: Callable[[float], str]) -> Run:
+    before, after = ("–" if value is None else show(value) for value in (run.dense, run.compact))
+    controls = ", ".join(f"{control} {show(value)}" for control, value in run.controls.items())
+    return Run(name, before, after, controls or "–")
+
+
+def _over(runs: Sequence[Replicate], of: Callable[[list[float]], float]) -> Replicate:
+    """What `of` makes of each figure that more than one run has."""
+
+    def figure(values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None and isfinite(value)]
+        return of(known) if len(known) > 1 else None
+
+    names = dict.fromkeys(name for run in runs for name in run.controls)
+    rivals = {name: figure(run.controls.get(name) for run in runs) for name in names}
+    return Replicate(
+        seed=0,
+        dense=figure(run.dense for run in runs),
+        compact=figure(run.compact for run in runs),
+        controls={name: value for name, value in rivals.items() if value is not None},
+    )
 
 
 def _changed(recipe: Recipe) -> str:

@@ -15,6 +15,7 @@ from tests.acceptance.checker import check
 from tests.engine import jobs
 from tests.engine.jobs import ALL_ROUNDS, WEIGHTS
 from worker.engine.compaction import ticket
+from worker.engine.lottery import finish
 from worker.engine.masks import variable_keys
 
 
@@ -191,6 +192,16 @@ def test_replicates_show_every_run(tmp_path: Path) -> None:
     assert all("random_units" in run.controls for run in runs)
     assert done.report.compact.metric is not None
     assert runs[0].compact == done.report.compact.metric.value
+
+
+def test_every_replicate_ships_what_won_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish, "winner", lambda *given: given[-1][0])
+    recipe = {"objective": {}, "replicates": 2, "controls": ["random_units"]}
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    for run in done.report.replicates:
+        assert run.compact == run.controls["random_units"]
 
 
 def test_an_early_bird_ends_the_dense_training_when_its_mask_has_settled(tmp_path: Path) -> None:

@@ -154,9 +154,16 @@ def test_finish_packs_the_best_level_so_far(
 
 
 def test_another_level_can_be_chosen_afterwards(tmp_path: Path) -> None:
-    first = jobs.prune(tmp_path, RECIPE).report
+    """Without any training, also where the first answer came of trials and lengths left open."""
+    recipe = {**RECIPE, "training": {"epochs": "auto", "distillation": 0.5, "loop": "auto"}}
+    few = jobs.data(tmp_path / "few.npz", count=60)  # as few steps as an `auto` gives
+    first = jobs.prune(tmp_path, recipe, dataset=few).report
     assert first.chosen_level == 2
-    other = jobs.prune(tmp_path, RECIPE, kind="choose", choose_level=1, test_looks=2).report
+    chosen = jobs.prune(tmp_path, recipe, dataset=few, kind="choose", choose_level=1, test_looks=2)
+    other = chosen.report
+    assert not [event for event in chosen.events if isinstance(event, ProgressEvent)]
+    assert other.method.recipe == first.method.recipe
+    assert other.method.training_loop == first.method.training_loop != "auto"
     assert other.chosen_level == 1
     assert other.compact.parameters == first.levels[1].parameters
     assert other.comparison.test_looks == 2

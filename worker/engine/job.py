@@ -75,14 +75,14 @@ def _inspect_dataset(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 
 def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     from worker.engine.lottery import replicates
-    from worker.engine.lottery.finish import finish
+    from worker.engine.lottery.finish import contest, finish
     from worker.engine.lottery.ladder import climb
     from worker.engine.lottery.reporting import report
 
     began = time.monotonic()
     bench, trainer, store = _workplace(spec, reporter)
     ladder = climb(bench, trainer, store)
-    result = finish(bench, trainer, store, ladder)
+    result = finish(bench, store, ladder, contest(bench, trainer, store, ladder))
     runs = []
     if _needed_recipe(spec).replicates > 1 and bench.trains:
         runs = [replicates.first(bench, result), *replicates.others(spec, bench, store.recipe_hash)]
@@ -92,7 +92,7 @@ def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 
 def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     """Make another finished level the result: certified, exported and tested like the first."""
-    from worker.engine.lottery.finish import finish
+    from worker.engine.lottery.finish import as_it_is, finish
     from worker.engine.lottery.ladder import finished
     from worker.engine.lottery.reporting import report
 
@@ -101,8 +101,7 @@ def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
         raise PruneryError("recipe_invalid", "Choosing needs the recipe and a level.")
     bench, trainer, store = _workplace(spec, reporter)
     ladder = finished(bench, trainer, store, spec.choose_level)
-    bench.recipe = spec.recipe.model_copy(update={"controls": ()})
-    result = finish(bench, trainer, store, ladder)
+    result = finish(bench, store, ladder, as_it_is(bench, store, ladder))
     looks = result.comparison.model_copy(update={"test_looks": spec.test_looks})
     result.comparison = looks
     return _hand_over(spec, report(bench, ladder, result, time.monotonic() - began))

@@ -19,6 +19,7 @@ from prunery.specs.report import (
     Data,
     Interval,
     LayerRemoval,
+    Replicate,
     Report,
     Task,
     Verdict,
@@ -263,3 +264,16 @@ def test_weights_that_were_never_reset_neither_win_nor_lose_as_a_ticket() -> Non
     assert "Against the best control" in html
     assert "a winning ticket" not in html
     assert "better than rewinding" not in html
+
+
+def test_replicates_are_told_one_by_one_with_mean_and_spread() -> None:
+    runs = tuple(
+        Replicate(seed=seed, dense=dense, compact=dense - 0.01, controls={"fresh_small": dense / 2})
+        for seed, dense in ((4, 0.90), (5, 0.92), (6, 0.94))
+    )
+    html = render(reports.report(replicates=runs))
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</th>(.*?)</tr>", html)
+    cells = {name: re.sub(r"<[^>]+>", " ", rest).split() for name, rest in rows}
+    assert cells["5"] == ["92.00%", "91.00%", "fresh_small", "46.00%"]
+    assert cells["Mean"] == cells["5"]
+    assert " ".join(cells["Spread"]) == "2 points 2 points fresh_small 1 point"

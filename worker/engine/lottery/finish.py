@@ -54,13 +54,23 @@ class Result:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def finish(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) -> Result:
-    """Run the controls, pick what is shipped, prove it, test it, write it."""
-    release(bench.model)  # the networks of the levels
-    chosen = reopen(bench, store, ladder.chosen)
-    result = Result(chosen, _shipped_as(bench, ladder))
+def contest(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) -> Result:
+    """The chosen level, or what beat it on validation: a distilled twin, or a control."""
+    result = as_it_is(bench, store, ladder)
+    ticket_itself = result.trial  # controls have no teacher either
     _distil(bench, trainer, store, ladder, result)
-    _compete(bench, trainer, store, ladder, result)
+    _compete(bench, trainer, store, ladder, result, ticket_itself)
+    return result
+
+
+def as_it_is(bench: Bench, store: LevelStore, ladder: Ladder) -> Result:
+    """The chosen level, with nothing trained beside it."""
+    release(bench.model)  # the networks of the levels
+    return Result(reopen(bench, store, ladder.chosen), _shipped_as(bench, ladder))
+
+
+def finish(bench: Bench, store: LevelStore, ladder: Ladder, result: Result) -> Result:
+    """Prove what is shipped, test it, write it."""
     out = bench.spec.out_dir
     assert out is not None
     out.mkdir(parents=True, exist_ok=True)
@@ -96,7 +106,12 @@ def _distil(
 
 
 def _compete(
-    bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder, result: Result
+    bench: Bench,
+    trainer: Trainer,
+    store: LevelStore,
+    ladder: Ladder,
+    result: Result,
+    chosen: Trial,
 ) -> None:
     """Controls on the chosen level or on every level; the winner on validation is shipped."""
     controls = Controls(bench, trainer, store, ladder.dense)
@@ -106,7 +121,7 @@ def _compete(
         if stopping.finish_asked():
             bench.reporter.warn("controls_skipped", "Finished early: controls were not run.")
             break
-        network = result.trial if level == ladder.chosen else reopen(bench, store, level)
+        network = chosen if level == ladder.chosen else reopen(bench, store, level)
         rivals = _rivals(controls, ladder.records[level], network)
         result.control_results += [rival.result for rival in rivals]
         if level == ladder.chosen:

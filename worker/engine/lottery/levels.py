@@ -32,11 +32,13 @@ _FACTS = ("width_plans", "sensitivity")
 
 
 class Said(Wire):
-    """What the report had to say when a level was finished: it outlives the attempt."""
+    """What the report had to say when a level was finished, and the loop that had been pinned: it
+    outlives the attempt."""
 
     warnings: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     facts: dict[str, Any] = {}
+    loop: str = "auto"
 
 
 class LevelRecord(Wire):
@@ -110,11 +112,14 @@ class LevelStore:
             warnings=tuple(reporter.warnings),
             decisions=tuple(reporter.decisions),
             facts={name: facts[name][level] for name in _FACTS if level in facts.get(name, {})},
+            loop=self._bench.loop,
         )
 
     def _recall(self, record: LevelRecord) -> None:
         self._known.add(record.level)
         self._bench.reporter.recall(record.said.warnings, record.said.decisions)
+        if self._bench.loop == "auto":
+            self._bench.loop = record.said.loop  # loops differ in rounding: none is chosen again
         for name, value in record.said.facts.items():
             self._bench.facts.setdefault(name, {})[record.level] = value
 

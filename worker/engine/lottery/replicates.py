@@ -12,8 +12,7 @@ from dataclasses import replace
 from prunery.specs.job import EngineSpec
 from prunery.specs.report import Replicate
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.controls import Controls
-from worker.engine.lottery.finish import Result
+from worker.engine.lottery.finish import Result, contest
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
 from worker.engine.lottery.measuring import test_metric
@@ -30,11 +29,7 @@ def first(bench: Bench, result: Result) -> Replicate:
         seed=bench.seed,
         dense=dense.metric.value if dense and dense.metric else None,
         compact=compact.metric.value if compact and compact.metric else None,
-        controls={
-            rival.result.control: value
-            for rival in result.rivals
-            if (value := test_metric(bench, rival.trial.compacted.model)) is not None
-        },
+        controls=_controls(bench, result),
     )
 
 
@@ -44,7 +39,8 @@ def others(spec: EngineSpec, bench: Bench, recipe_hash: str) -> Iterator[Replica
     root = spec.checkpoint_dir or bench.folder("checkpoint")
     for number in range(1, spec.recipe.replicates):
         folder = root / "replicates" / str(number)
-        recipe = spec.recipe.model_copy(update={"seed": spec.recipe.seed + number})
+        only = {"seed": spec.recipe.seed + number, "controls_on": "chosen"}
+        recipe = spec.recipe.model_copy(update=only)
         own = spec.model_copy(update={"recipe": recipe, "checkpoint_dir": folder / "checkpoint"})
         bench.reporter.stage("dense")
         quiet = Reporter(bench.reporter.sink_without_levels())
@@ -57,16 +53,19 @@ def others(spec: EngineSpec, bench: Bench, recipe_hash: str) -> Iterator[Replica
 
 def _run(bench: Bench, trainer: Trainer, store: LevelStore) -> Replicate:
     ladder = climb(bench, trainer, store)
-    dense, chosen = reopen(bench, store, 0), reopen(bench, store, ladder.chosen)
-    controls = Controls(bench, trainer, store, ladder.dense)
-    rivals = controls.run(ladder.records[ladder.chosen], chosen.compacted.model)
+    result = contest(bench, trainer, store, ladder)
     return Replicate(
         seed=bench.seed,
-        dense=test_metric(bench, dense.compacted.model),
-        compact=test_metric(bench, chosen.compacted.model),
-        controls={
-            rival.result.control: value
-            for rival in rivals
-            if (value := test_metric(bench, rival.trial.compacted.model)) is not None
-        },
+        dense=test_metric(bench, reopen(bench, store, 0).compacted.model),
+        compact=test_metric(bench, result.trial.compacted.model),
+        controls=_controls(bench, result),
     )
+
+
+def _controls(bench: Bench, result: Result) -> dict[str, float]:
+    """What the chosen level's controls come to on test examples."""
+    return {
+        rival.result.control: value
+        for rival in result.rivals
+        if (value := test_metric(bench, rival.trial.compacted.model)) is not None
+    }

@@ -136,11 +136,11 @@ def _winning(bench: Bench, ladder: Ladder, result: Result) -> tuple[bool | None,
     def surely_gained(margin: Interval) -> float:
         return -margin.high if smaller_is_better else margin.low
 
-    least = min(margins, key=surely_gained)
-    beaten = surely_gained(least) > 0
+    best = min(margins, key=lambda margin: -margin.value if smaller_is_better else margin.value)
+    beaten = all(surely_gained(margin) > 0 for margin in margins)
     if result.shipped == "fine_tuned":
-        return None, least
-    return beaten and result.shipped == "pruned", least
+        return None, best
+    return beaten and result.shipped == "pruned", best
 
 
 def _data(bench: Bench) -> Data:
