@@ -89,17 +89,17 @@ def _no_layer(path: str, model: ModelSummary) -> str:
 
 
 def _rewind_point(dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
-    """A point that the dense training cannot reach, however its examples are split."""
+    """A point after which nothing is left to train, however the examples are split."""
     rewind = recipe.rewind
     if rewind.to not in ("step", "epoch"):
         return
     examples = dataset.examples.get("train") or sum(dataset.examples.values())
     epochs = lengths.most_epochs(recipe)
-    if rewind.to == "epoch" and rewind.at > epochs:
+    if rewind.to == "epoch" and rewind.at >= epochs:
         message = f"The dense training has at most {epochs} epochs: write a smaller number."
         yield _wrong("rewind/at", message)
     steps = lengths.most_steps(recipe, examples)
-    if rewind.to == "step" and rewind.at > steps:
+    if rewind.to == "step" and rewind.at >= steps:
         message = f"The dense training has at most {steps} steps: write a smaller number."
         yield _wrong("rewind/at", message)
 

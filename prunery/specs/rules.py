@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prunery.specs.errors import FieldError, PruneryError
-from prunery.specs.recipe import Recipe
+from prunery.specs.recipe import Recipe, Training
 
 NOT_YET_EXPORTS = ("tflite", "tflite_int8", "onnx")
 UNIT_ONLY = ("bias_displacement", "bn_scale", "fpgm", "apoz")
@@ -156,7 +156,8 @@ def _rewind(recipe: Recipe) -> Iterator[FieldError]:
         yield FieldError(pointer="/rewind/at", message='Goes with rewind.to "step" or "epoch".')
     if rewind.to == "epoch" and _beyond(recipe):
         yield FieldError(
-            pointer="/rewind/at", message="Lies beyond the last epoch of the dense training."
+            pointer="/rewind/at",
+            message="Leaves nothing to train: write less than training.epochs and retrain_epochs.",
         )
     if rewind.rescale_init is True and recipe.granularity != "unit":
         yield FieldError(
@@ -217,8 +218,15 @@ def _nothing_trained_again(recipe: Recipe, field: str) -> Iterator[FieldError]:
 
 
 def _beyond(recipe: Recipe) -> bool:
-    epochs = recipe.training.epochs
-    return epochs != "auto" and recipe.rewind.at > epochs
+    """Whether a level, whose epochs count from the beginning, would start at its end."""
+    epochs = shortest(recipe.training)
+    return epochs is not None and recipe.rewind.at >= epochs
+
+
+def shortest(training: Training) -> int | None:
+    """The fewest epochs that the dense model or a level is given; None where both are left open."""
+    given = [n for n in (training.epochs, training.retrain_epochs) if n != "auto"]
+    return min(given, default=None)
 
 
 def check_inputs(recipe: Recipe, *, has_initial_model: bool, has_dataset: bool) -> None:

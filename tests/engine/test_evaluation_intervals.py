@@ -17,7 +17,7 @@ from worker.engine.evaluation import (
     standard_error,
 )
 from worker.engine.evaluation.comparison import mcnemar
-from worker.engine.evaluation.intervals import wilson
+from worker.engine.evaluation.intervals import percentiles, wilson
 
 ACCURACY = choose_metric("multiclass")
 
@@ -76,6 +76,15 @@ def test_a_paired_standard_error_by_hand_and_of_one_example() -> None:
     variance = (5 - 100 * 0.03**2) / 99
     assert standard_error(ACCURACY, (dense,), (compact,)) == pytest.approx(np.sqrt(variance / 100))
     assert np.isnan(standard_error(ACCURACY, (dense[:1],), (compact[:1],)))
+
+
+def test_few_examples_get_wider_intervals_than_their_draws() -> None:
+    """The middle 95% of draws of 12 examples holds the truth of a normal mean 90% of the time."""
+    draws = np.random.default_rng(3).normal(size=100_000)
+    few, many = percentiles(draws, 12), percentiles(draws, 100_000)
+    assert many == pytest.approx((-1.96, 1.96), abs=0.03)
+    student = 2.201 * np.sqrt(12 / 11)  # of 11 degrees of freedom
+    assert few == pytest.approx((-student, student), abs=0.05)
 
 
 def test_paired_comparison_is_sharper_than_two_intervals():

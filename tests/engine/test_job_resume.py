@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prunery.screening import lengths
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import Event, ProgressEvent
 from tests.engine import jobs
@@ -153,10 +154,14 @@ def test_finish_packs_the_best_level_so_far(
     assert done.report.chosen_level == 1
 
 
-def test_another_level_can_be_chosen_afterwards(tmp_path: Path) -> None:
+def test_another_level_can_be_chosen_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without any training, also where the first answer came of trials and lengths left open."""
-    recipe = {**RECIPE, "training": {"epochs": "auto", "distillation": 0.5, "loop": "auto"}}
-    few = jobs.data(tmp_path / "few.npz", count=60)  # as few steps as an `auto` gives
+    monkeypatch.setattr(lengths, "USUAL", (2, 10))
+    training = {"epochs": "auto", "schedule": "from model", "distillation": 0.5, "loop": "auto"}
+    recipe = {**RECIPE, "rewind": {"to": "initial"}, "training": training}
+    few = jobs.data(tmp_path / "few.npz", count=60)
     first = jobs.prune(tmp_path, recipe, dataset=few).report
     assert first.chosen_level == 2
     chosen = jobs.prune(tmp_path, recipe, dataset=few, kind="choose", choose_level=1, test_looks=2)
@@ -167,7 +172,9 @@ def test_another_level_can_be_chosen_afterwards(tmp_path: Path) -> None:
     assert other.chosen_level == 1
     assert other.compact.parameters == first.levels[1].parameters
     assert other.comparison.test_looks == 2
-    assert other.method.decisions == first.method.decisions
+    tried = [one for one in first.method.decisions if one.field == "training.distillation"]
+    assert tried, "of the size chosen first, and said of no other"
+    assert set(other.method.decisions) == set(first.method.decisions) - set(tried)
     assert other.extra == first.extra
 
 

@@ -76,9 +76,9 @@ def test_an_upload_found_trained_is_not_rewound_to_weights_that_nobody_knows(
 def test_a_rewind_point_beyond_the_end_of_training_is_its_end(tmp_path: Path) -> None:
     recipe: dict[str, Any] = {
         "objective": {},
-        "rewind": {"to": "epoch", "at": 60},
+        "rewind": {"to": "epoch", "at": 59},
         "schedule": {"rounds": 1},
-        "training": {"epochs": 60, "retrain_epochs": 1, "schedule": "from model"},
+        "training": {"epochs": 60, "schedule": "from model"},
     }
     done = jobs.prune(tmp_path, recipe)
     assert done.report.levels[0].epochs_trained is not None

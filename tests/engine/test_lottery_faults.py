@@ -16,12 +16,14 @@ import pytest
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from tests.engine import jobs
-from worker.engine.lottery import distilling, rewinding, weight_cut
+from worker.engine.lottery import distilling, rewinding, trials, weight_cut
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import _narrow, _random_units
+from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.fresh import reinitialize
 from worker.engine.lottery.rescale import rescale_init
 from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.trainer import Trainer
 from worker.engine.masks import variable_keys
 from worker.engine.reporter import Reporter
 from worker.engine.training import State
@@ -239,6 +241,55 @@ def test_the_small_net_beside_a_masked_one_is_no_larger(tmp_path: Path) -> None:
     assert len(widths) == 1, "uniformly narrower"
     (n,) = widths
     assert 6 * n + n + n * n + n + 3 * n + 3 <= 600 < 6 * (n + 1) + (n + 1) ** 2 + 5 * (n + 1) + 3
+
+
+def test_a_fresh_small_net_knows_nothing_of_a_late_rewind_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the step nor the moments that the ticket beside it goes back to."""
+    started: dict[str, Any] = {}
+    run = Trainer.run
+
+    def watched(self: Trainer, name: str, *given: Any, state: Any = None, **more: Any) -> Any:
+        started[name] = state
+        return run(self, name, *given, state=state, **more)
+
+    monkeypatch.setattr(Trainer, "run", watched)
+    recipe = {
+        "objective": {},
+        "rewind": {"to": "step", "at": 9},
+        "schedule": {"rounds": 1},
+        "controls": ["fresh_small", "random_units"],
+        "training": {"schedule": "from model", "early_stopping": False, "epochs": 1},
+    }
+    jobs.prune(tmp_path, recipe)
+    assert started["control/random_units"].step == 9
+    assert started["control/random_units"].optimizer
+    assert started["control/fresh_small"].step == 0
+    assert started["control/fresh_small"].optimizer is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "held"),
+    [([0.1, 0.1, 0.001], [0.001]), ([0.1, 0.05, 0.0], None), ([0.2, 0.2], [0.2])],
+)
+def test_fine_tuning_goes_on_at_the_last_rate_and_rewinding_replays_all(
+    tmp_path: Path, rates: list[float], held: list[float] | None
+) -> None:
+    """A schedule that starts again would be learning-rate rewinding by another name."""
+    np.save(tmp_path / "rates.npy", np.array(rates, np.float32))
+    dense = Dense(record=None, folder=tmp_path)  # type: ignore[arg-type]
+    job: Any = None
+
+    def trace(rewind: Any) -> Any:
+        return trials.beginning(job, rewinding.Arm(rewind, "from model"), dense, {}).rate_trace
+
+    assert trace("learning_rate").tolist() == np.array(rates, np.float32).tolist()
+    found = trace("none")
+    assert (None if found is None else found.tolist()) == (
+        None if held is None else np.array(held, np.float32).tolist()
+    )
+    assert trace("fresh") is None
 
 
 def test_levels_start_with_the_moments_of_their_rewind_point_and_not_with_stale_ones(

@@ -102,7 +102,12 @@ ALONE: list[tuple[Recipe, str, str]] = [
     (
         {"rewind": {"to": "epoch", "at": 9}, "training": {"epochs": 3}},
         "/rewind/at",
-        "beyond the last epoch",
+        "Leaves nothing to train",
+    ),
+    (
+        {"rewind": {"to": "epoch", "at": 4}, "training": {"epochs": 5, "retrain_epochs": 3}},
+        "/rewind/at",
+        "retrain_epochs",
     ),
     ({"rewind": {"to": "none", "rescale_init": True}}, "/rewind/rescale_init", '"initial"'),
     (
@@ -352,8 +357,8 @@ GOOD: list[Recipe] = [
     {"criterion": {"name": "apoz", "norm": "l1", "over": "in"}},
     {"scope": "sensitivity", "schedule": {"rounds": 60, "pruning_fraction": 0.999}},
     {"rewind": {"to": "step"}},
-    {"rewind": {"to": "epoch", "at": 200}},
-    {"rewind": {"to": "step", "at": 9}, "training": {"epochs": 3, "batch_size": 20}},
+    {"rewind": {"to": "epoch", "at": 199}},
+    {"rewind": {"to": "step", "at": 8}, "training": {"epochs": 3, "batch_size": 20}},
     {"rewind": {"to": "none"}, "start": "reinitialize"},
     {**REDUCE, "schedule": {"early_bird": True}},
     {"seed": 2**31 - 1, "replicates": 20, "deadline_seconds": 1},

@@ -36,7 +36,7 @@ def compare(
     else:
         values = bootstrap(metric, [dense, compact], seed)
         difference = metric.of(compact) - metric.of(dense)
-        low, high = percentiles(values[1] - values[0])
+        low, high = percentiles(values[1] - values[0], len(dense[0]))
         found = Comparison(
             difference=Interval(
                 value=difference, low=min(low, difference), high=max(high, difference)

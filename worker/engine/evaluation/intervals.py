@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 
 from prunery.specs.report import Interval
@@ -18,7 +20,7 @@ def interval(metric: Metric, y: Arrays, p: Arrays, seed: int = 0) -> Interval:
     if metric.is_proportion:
         low, high = wilson(int(rows[0].sum()), len(rows[0]))
     else:
-        low, high = percentiles(bootstrap(metric, [rows], seed)[0])
+        low, high = percentiles(bootstrap(metric, [rows], seed)[0], len(rows[0]))
     return Interval(value=value, low=min(low, value), high=max(high, value))
 
 
@@ -47,10 +49,25 @@ def bootstrap(
     return list(values)
 
 
-def percentiles(values: np.ndarray) -> tuple[float, float]:
-    """The middle 95%, draws without a value (one class missing) left out."""
+def percentiles(values: np.ndarray, count: int) -> tuple[float, float]:
+    """The middle 95% of draws from `count` examples, and as much more as few examples call for.
+
+    Draws of n examples vary as if there were n of n - 1, and by a normal's tails where Student's
+    are due: Hesterberg's expanded percentiles (arXiv:1411.5279, section 4). Draws without a value
+    (one class missing) are left out.
+    """
     known = values[~np.isnan(values)]
     if not len(known):
         return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
+    tail = _tail(count)
+    low, high = np.percentile(known, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
+
+
+def _tail(count: int) -> float:
+    """The share of draws beyond each end; 2.5% of many examples, less of few."""
+    free = max(count - 1, 1)
+    student = (
+        _Z + (_Z**3 + _Z) / (4 * free) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * free**2)
+    )  # its quantile, by Cornish and Fisher's expansion
+    return NormalDist().cdf(-student * np.sqrt(count / free))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from prunery.screening import asked, fit, reach
 from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.rules import shortest
 from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
 
@@ -48,15 +49,15 @@ def check_loss(bench: Bench) -> None:
 
 
 def check_rewind_point(bench: Bench) -> None:
-    """Raise `recipe_invalid` for a point beyond the dense training, whose length is known now."""
-    epochs, rewind = bench.recipe.training.epochs, bench.recipe.rewind
-    if bench.dataset is None or epochs == "auto" or not epochs:
+    """Raise `recipe_invalid` for a point that leaves nothing to train; lengths are known now."""
+    epochs, rewind = shortest(bench.recipe.training), bench.recipe.rewind
+    if bench.dataset is None or not epochs:
         return
     steps = math.ceil(len(bench.dataset.train) / bench.batch_size) * epochs
     message = None
-    if rewind.to == "step" and rewind.at > steps:
+    if rewind.to == "step" and rewind.at >= steps:
         message = f"The dense training has at most {steps} steps: write a smaller number."
-    if rewind.to == "epoch" and rewind.at > epochs:
+    if rewind.to == "epoch" and rewind.at >= epochs:
         message = f"The dense training has at most {epochs} epochs: write a smaller number."
     if message is not None:
         _refuse([FieldError(pointer="/rewind/at", message=message)])

@@ -28,6 +28,9 @@ from worker.engine.memory import release
 from worker.engine.pruning.widths import Kept
 from worker.engine.training import State, TrainingPlan
 
+# Of its peak: a rate that has fallen this far is the end of a schedule, and not one of its steps.
+SPENT = 1e-3
+
 
 @dataclass
 class Trial:
@@ -85,9 +88,20 @@ def beginning(bench: Bench, arm: Arm, dense: Dense, previous: Arrays) -> Beginni
         point = dense.rewind_point()
         assert point is not None
         return Beginning(point.weights, point)
-    if arm.rewind == "learning_rate" and bench.recipe.training.schedule == "from model":
-        return Beginning(previous, rate_trace=dense.rate_trace)
+    if arm.schedule == "from model" and arm.rewind in ("learning_rate", "none"):
+        trace = dense.rate_trace
+        return Beginning(previous, rate_trace=trace if arm.rewind != "none" else last_rate(trace))
     return Beginning(previous)
+
+
+def last_rate(trace: np.ndarray | None) -> np.ndarray | None:
+    """The rate to hold in fine-tuning: the dense training's last (Renda et al. 2020).
+
+    None where it is unknown or trains nothing any more: the schedule then starts again.
+    """
+    if trace is None or not len(trace) or trace[-1] <= SPENT * trace.max():
+        return None
+    return trace[-1:]
 
 
 def train(
@@ -121,6 +135,7 @@ def train_units(
     small = compacted.model
     if redraw is not None:
         reinitialize(small, redraw)
+        start = Beginning(start.weights)  # drawn anew, it has no step, no moments, no rates
     elif start.rescale:
         rescale_init(small, bench.shapes)
     began, run = views(small), None
