@@ -208,7 +208,16 @@ def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Ch
             ),
             tone="caution",
         )
-    elif verdict.shipped == "random_units":
+    elif verdict.shipped == "fresh_same_scale":
+        yield Check(
+            say("The same network on fresh weights did as well"),
+            say(
+                "So that is the one you get. Which parts were kept may matter; the weights that "
+                "they began with made no difference here."
+            ),
+            tone="caution",
+        )
+    elif verdict.shipped in ("random_units", "random_mask"):
         yield Check(
             say("Removing parts at random did as well"),
             say("So that is the network you get. Our choice of parts was worth nothing here."),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from prunery.specs.base import Wire
 from prunery.specs.models import FrozenInfo, TaskKind
-from prunery.specs.recipe import Recipe
+from prunery.specs.recipe import Control, Recipe
 
 
 class Interval(Wire):
@@ -86,7 +86,7 @@ class Verdict(Wire):
 
     outcome: Literal["smaller", "over_limit", "nothing_within", "nothing_to_remove", "at_chance"]
     sentence: str
-    shipped: Literal["pruned", "fresh_small", "random_units", "fine_tuned", "dense"] = "pruned"
+    shipped: Literal["pruned", "fine_tuned", "dense"] | Control = "pruned"
     winning_ticket: bool | None = None
     ticket_margin: Interval | None = None
     target_met: bool | None = None

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from prunery.specs.report import ControlResult, Interval
 from tests.acceptance.checker import check
 from tests.engine import jobs
+from worker.engine.evaluation import Metric
 from worker.engine.lottery import finish, reopening
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.controls import Rival, winner
 from worker.engine.lottery.finish import is_refuted
 from worker.engine.lottery.trials import Trial
 
@@ -43,4 +49,34 @@ def test_a_wrong_network_is_withheld_and_the_dense_one_comes_back(
     assert done.report.chosen_level == 0
     assert done.report.compact.parameters == done.report.dense.parameters
     assert any("withheld" in warning for warning in done.report.warnings)
+    assert check(done.model, done.out) == []
+
+
+def test_a_control_that_wins_is_shipped_if_it_is_no_larger() -> None:
+    bench = SimpleNamespace(
+        metric=Metric("accuracy", "multiclass", ""), dataset=SimpleNamespace(validation=[0])
+    )
+    ours = Interval(value=0.8, low=0.7, high=0.9)
+
+    def rival(control: Any, value: float, parameters: int) -> Rival:
+        found = Interval(value=value, low=0.0, high=1.0)
+        result = ControlResult(level=1, control=control, metric=found, parameters=parameters)
+        return Rival(result, cast(Trial, None))
+
+    worse, larger = rival("fresh_small", 0.8, 90), rival("random_mask", 0.95, 101)
+    best = rival("fresh_same_scale", 0.9, 100)
+    assert winner(cast(Bench, bench), ours, 100, [worse, best, larger]) is best
+    assert winner(cast(Bench, bench), ours, 100, [worse, larger]) is None
+
+
+def test_fresh_weights_under_the_tickets_mask_are_handed_over_where_they_win(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish, "winner", lambda *given: given[-1][0])
+    recipe = jobs.merged(
+        jobs.WEIGHTS, {"controls": ["fresh_same_scale"], "schedule": {"rounds": 1}}
+    )
+    done = jobs.prune(tmp_path, recipe)
+    assert done.report.verdict.shipped == "fresh_same_scale"
+    assert any(told.startswith("The same network on fresh") for told in done.report.warnings)
     assert check(done.model, done.out) == []

@@ -101,7 +101,9 @@ def outcomes() -> list[Report]:
         ("at_chance", "dense"),
         ("over_limit", "pruned"),
         ("smaller", "fresh_small"),
+        ("smaller", "fresh_same_scale"),
         ("smaller", "random_units"),
+        ("smaller", "random_mask"),
         ("smaller", "fine_tuned"),
     ]
     return [

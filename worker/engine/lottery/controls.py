@@ -137,16 +137,19 @@ class Controls:
         )
 
 
-def winner(bench: Bench, level_metric: Interval | None, rivals: list[Rival]) -> Rival | None:
+def winner(
+    bench: Bench, level_metric: Interval | None, most: int, rivals: list[Rival]
+) -> Rival | None:
     """The control that validates better than the level, if one does; it is what gets shipped.
 
-    Only where validation examples were held out: nothing is chosen on training examples.
+    Only where validation examples were held out: nothing is chosen on training examples. And only
+    with at most the level's parameters, `most`: of a random mask fewer units may be dead.
     """
     if bench.metric is None or bench.dataset is None or not len(bench.dataset.validation):
         return None
     best, value = None, level_metric.value if level_metric else float("nan")
     for rival in rivals:
-        if rival.result.control not in ("fresh_small", "random_units"):
+        if rival.result.parameters > most:
             continue
         if bench.metric.better(rival.result.metric.value, value):
             best, value = rival, rival.result.metric.value

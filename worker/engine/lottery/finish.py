@@ -26,12 +26,15 @@ from worker.engine.lottery.reopening import full_size, reopen
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Trial
 from worker.engine.memory import release
+from worker.engine.profiling import parameters
 from worker.engine.training import Interrupted
 
-# Controls that may be shipped, as a person reads them.
+# Controls, as a person reads them.
 _NAMES = {
     "fresh_small": "A freshly initialised small network",
+    "fresh_same_scale": "The same network on fresh weights of the dense model's scale",
     "random_units": "A network of units chosen at random",
+    "random_mask": "A network of weights chosen at random",
 }
 PROOF_EXAMPLES = 64
 # Far above what rounding does, in float64 end to end and in float32 within one operation.
@@ -129,7 +132,8 @@ def _compete(
     ours = None
     if bench.judges:
         ours = metric_interval(bench, result.trial.compacted.model, bench.judged_split)
-    better = winner(bench, ours, result.rivals)
+    most = parameters(result.trial.compacted.model)
+    better = winner(bench, ours, most, result.rivals)
     if better is not None:
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(
