@@ -149,14 +149,25 @@ def test_figures_that_are_no_share_are_compared_by_paired_bootstrap():
     found = compare(choose_metric("regression"), y, y + noise, y + noise * 1.05, seed=1)
     assert found.difference is not None
     assert found.difference.low > 0
+    assert found.difference.high < 0.13, "drawn apart, the two would differ by luck as well"
     assert "bootstrap" in (found.method or "")
     assert found.per_class == ()
-    unbalanced = Metric("balanced_accuracy", "multiclass", "")
-    labels = draw.integers(0, 4, 300)
-    same = _told(draw.random(300) < 0.8, labels)
-    none = compare(unbalanced, labels, same, same).difference
-    assert none is not None
-    assert (none.low, none.value, none.high) == (0.0, 0.0, 0.0)
+
+
+def test_balanced_accuracy_is_sure_of_no_more_than_its_rarest_class():
+    """Three examples of a class, all right or all wrong, say little of it: bootstraps hold 73%."""
+    metric, draw = Metric("balanced_accuracy", "multiclass", ""), np.random.default_rng(6)
+    y = np.repeat([0, 1, 2], [40, 17, 3])
+    alone = differ = 0
+    for _ in range(200):
+        luck = draw.random(60)
+        dense, compact = _told(luck < 0.8, y, 3), _told(luck < 0.7, y, 3)
+        one, two = interval(metric, y, dense), compare(metric, y, dense, compact).difference
+        assert two is not None
+        alone += one.low <= 0.8 <= one.high
+        differ += two.low <= -0.1 <= two.high
+    assert alone / 200 > 0.92
+    assert differ / 200 > 0.92
 
 
 def test_predictions_come_in_order_whatever_the_batch():

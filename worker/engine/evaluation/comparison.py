@@ -9,7 +9,7 @@ import numpy as np
 
 from prunery.specs.report import ClassFigures, Comparison, Interval
 from worker.engine.evaluation import formulas
-from worker.engine.evaluation.intervals import bootstrap, percentiles
+from worker.engine.evaluation.intervals import bootstrap, by_class, of_mean, percentiles
 from worker.engine.evaluation.metrics import Arrays, Metric, Rows
 
 _Z = 1.959963984540054
@@ -33,6 +33,8 @@ def compare(
     dense, compact = metric.prepare(y, p_dense), metric.prepare(y, p_compact)
     if metric.is_proportion:
         found = _proportions(dense[0].astype(bool), compact[0].astype(bool))
+    elif metric.is_mean_of_classes:
+        found = _means_of_classes(dense[0], dense[1], compact[1])
     else:
         values = bootstrap(metric, [dense, compact], seed)
         difference = metric.of(compact) - metric.of(dense)
@@ -53,6 +55,9 @@ def standard_error(metric: Metric, dense: Rows, compact: Rows, seed: int = 0) ->
 
     dense, compact: what `metric.prepare` made of each model's outputs.
     """
+    if metric.is_mean_of_classes:
+        found = _means_of_classes(dense[0], dense[1], compact[1]).difference
+        return (found.high - found.low) / (2 * _Z) if found else float("nan")
     if metric.is_mean:
         spread, count = compact[0].astype(np.float64) - dense[0], len(dense[0])
     else:
@@ -69,19 +74,36 @@ def mcnemar(only_dense: int, only_compact: int) -> float:
     return min(1.0, float(2 * tail / 2**trials))
 
 
-def _proportions(dense: np.ndarray, compact: np.ndarray) -> Comparison:
+def _paired(dense: np.ndarray, compact: np.ndarray) -> Interval:
+    """The difference of two shares of the same examples, by Agresti & Min 2005.
+
+    Half a pair added to each cell keeps the coverage where few differ.
+    """
     count = len(dense)
-    both, neither = int((dense & compact).sum()), int((~dense & ~compact).sum())
     only_dense, only_compact = int((dense & ~compact).sum()), int((~dense & compact).sum())
-    # Agresti & Min 2005: half a pair added to each cell keeps the coverage where few differ.
     whole, lost, won = count + 2, only_dense + 0.5, only_compact + 0.5
     middle = (won - lost) / whole
     half = _Z * np.sqrt(won + lost - (won - lost) ** 2 / whole) / whole
     value = (only_compact - only_dense) / count
+    return Interval(value=value, low=min(value, middle - half), high=max(value, middle + half))
+
+
+def _means_of_classes(truth: np.ndarray, dense: np.ndarray, compact: np.ndarray) -> Comparison:
+    parts = [_paired(before, after) for before, after in by_class(truth, dense, compact)]
+    low, high = of_mean(parts)
+    value = float(np.mean([part.value for part in parts]))
     return Comparison(
-        difference=Interval(
-            value=value, low=min(value, middle - half), high=max(value, middle + half)
-        ),
+        difference=Interval(value=value, low=low, high=high),
+        method="interval of each class for paired proportions by Agresti and Min, their mean's by "
+        "Zou and Donner",
+    )
+
+
+def _proportions(dense: np.ndarray, compact: np.ndarray) -> Comparison:
+    both, neither = int((dense & compact).sum()), int((~dense & ~compact).sum())
+    only_dense, only_compact = int((dense & ~compact).sum()), int((~dense & compact).sum())
+    return Comparison(
+        difference=_paired(dense, compact),
         method="exact McNemar test; interval for paired proportions by Agresti and Min",
         both_right=both,
         only_dense_right=only_dense,

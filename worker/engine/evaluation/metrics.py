@@ -54,6 +54,11 @@ class Metric:
         return self.name in ("accuracy", "top_5_accuracy") and self.task in ("multiclass", "binary")
 
     @property
+    def is_mean_of_classes(self) -> bool:
+        """Whether the figure is the mean over classes of the share of their examples."""
+        return self.name == "balanced_accuracy" and self.task in ("multiclass", "binary")
+
+    @property
     def is_mean(self) -> bool:
         """Whether the figure is the mean of what each example contributes."""
         return self.name in ("accuracy", "top_5_accuracy", "mse", "mae")
