@@ -17,7 +17,7 @@ demo: $(STAMP) ## the article's net on real Fashion-MNIST, over the HTTP API, in
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: $(STAMP) ## every test, on a real Postgres, Redis and browser
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: $(STAMP) ## format, lint, types, imports, spelling, templates
 	@scripts/check.sh

@@ -27,7 +27,7 @@ RECIPE: dict[str, Any] = {
     "preset": "article",
     "controls": [],
     "schedule": {"kind": "iterative", "rounds": 2, "pruning_fraction": 0.3},
-    "training": {"epochs": 60, "retrain_epochs": 60, "loop": "graph"},
+    "training": {"epochs": 40, "retrain_epochs": 40, "loop": "graph"},
 }
 
 
