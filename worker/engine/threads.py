@@ -1,9 +1,10 @@
 """How many threads TensorFlow computes with, settled before it makes its first tensor.
 
 A step of a small dense net is a few products of some ten microseconds: two threads spend longer
-waiting for each other than they save. `benchmarks/threads.py` measures where that ends: between
-100,000 and 300,000 parameters. The limit lies above, since a job spends its time on nets that are
-smaller than the upload. Larger nets, and layers that TensorFlow divides well, keep every thread.
+waiting for each other than they save. `benchmarks/threads.py` measures where that ends: at some
+150,000 parameters where the processor has AVX-512, at some 60,000 where it has not. Of larger nets,
+the smaller levels lose less by a second thread than the larger ones win. Layers that TensorFlow
+divides well keep every thread.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from prunery.screening import models as screening
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits, EngineSpec
 
-SMALL_PARAMETERS = 400_000
+SMALL_PARAMETERS = 100_000
 # A net of so many parameters, its optimizer's slots in float64 beside it, is not larger than this.
 _SMALL_FILE_BYTES = 16 * SMALL_PARAMETERS
 _DENSE_ONLY = frozenset(
