@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.core import migrate
 from app.core.settings import Settings
 from app.main import create_app
+from tests.integration.api import files
 from tests.integration.api.worker import Worker
 
 
@@ -56,3 +57,13 @@ def client_of(settings: Settings) -> TestClient:
 def worker(api: TestClient) -> Worker:
     """Plays the worker's part on the same rows and files."""
     return Worker(api.app.state.context)
+
+
+@pytest.fixture
+def pair(api: TestClient, worker: Worker) -> dict[str, str]:
+    """A model and a dataset that are ready."""
+    model = files.upload(api, "models", files.model(), "net.keras")["id"]
+    dataset = files.upload(api, "datasets", files.dataset(), "d.npz")["id"]
+    worker.pass_model(model)
+    worker.pass_dataset(dataset)
+    return {"model": model, "dataset": dataset}
