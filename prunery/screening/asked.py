@@ -12,7 +12,7 @@ from prunery.specs import metrics
 from prunery.specs.datasets import DatasetSummary, LabelInfo
 from prunery.specs.errors import FieldError
 from prunery.specs.models import ModelSummary, TaskKind
-from prunery.specs.recipe import ClassWeights, Recipe
+from prunery.specs.recipe import ClassWeights, Recipe, Rewind
 
 # What Keras calls its losses besides their full names.
 _LOSS_ALIASES = ("bce", "kld", "mae", "mape", "mse", "msle")
@@ -90,18 +90,20 @@ def _no_layer(path: str, model: ModelSummary) -> str:
 
 def _rewind_point(dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
     """A point after which nothing is left to train, however the examples are split."""
-    rewind = recipe.rewind
-    if rewind.to not in ("step", "epoch"):
-        return
     examples = dataset.examples.get("train") or sum(dataset.examples.values())
-    epochs = lengths.most_epochs(recipe)
+    most = lengths.most_epochs(recipe), lengths.most_steps(recipe, examples)
+    message = too_late(recipe.rewind, *most)
+    if message is not None:
+        yield _wrong("rewind/at", message)
+
+
+def too_late(rewind: Rewind, epochs: int, steps: int) -> str | None:
+    """Why a point of a dense training of at most that length leaves nothing to train; or None."""
     if rewind.to == "epoch" and rewind.at >= epochs:
-        message = f"The dense training has at most {epochs} epochs: write a smaller number."
-        yield _wrong("rewind/at", message)
-    steps = lengths.most_steps(recipe, examples)
+        return f"The dense training has at most {epochs} epochs: write a smaller number."
     if rewind.to == "step" and rewind.at >= steps:
-        message = f"The dense training has at most {steps} steps: write a smaller number."
-        yield _wrong("rewind/at", message)
+        return f"The dense training has at most {steps} steps: write a smaller number."
+    return None
 
 
 def _labels(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from prunery.screening import asked, reach
 from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.models import ModelSummary, Prunability, TensorInfo
 from prunery.specs.recipe import Recipe
 
@@ -43,9 +43,7 @@ def require(
     wrong = match(model, dataset, recipe, prunability)
     if wrong:
         of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)
-        code = "recipe_invalid" if of_recipe else "dataset_mismatch"
-        named = wrong[0].pointer.removeprefix("/").replace("/", ".")
-        raise PruneryError(code, f"{named}: {wrong[0].message}", errors=wrong)
+        raise of_fields(wrong, "recipe_invalid" if of_recipe else "dataset_mismatch")
 
 
 def _data(

@@ -147,6 +147,12 @@ class PruneryError(Exception):
         )
 
 
+def of_fields(found: Sequence[FieldError], code: str = "recipe_invalid") -> PruneryError:
+    """The error that some findings are; its detail is the first: `data.scale: write ...`."""
+    place = found[0].pointer.removeprefix("/").replace("/", ".")
+    return PruneryError(code, f"{place}: {found[0].message}", errors=found)
+
+
 def raise_problem(problem: Problem) -> None:
     """Raise the error that a problem document describes (client and worker side)."""
     code = problem.code if problem.code in CODES else "internal"

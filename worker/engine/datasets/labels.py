@@ -15,7 +15,7 @@ import numpy as np
 
 from prunery.screening import labelling
 from prunery.screening.labelling import LabelKind
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.models import TaskKind
 from worker.engine.datasets import positions
 from worker.engine.datasets.classes import BINARY_HINT, classes, enough
@@ -75,8 +75,7 @@ def _require(forced: str, kind: LabelKind, output: Output, *, single: bool) -> N
     """Raise `recipe_invalid` where `data.labels` names what these labels are not."""
     message = labelling.refusal(forced, kind, output.width, single, output.loss)
     if message is not None:
-        error = FieldError(pointer="/data/labels", message=message)
-        raise PruneryError("recipe_invalid", f"data.labels: {message}", errors=[error])
+        raise of_fields([FieldError(pointer="/data/labels", message=message)])
 
 
 def _single(

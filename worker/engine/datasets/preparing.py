@@ -18,7 +18,7 @@ import numpy as np
 
 from prunery.screening import labelling
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineLimits
 from prunery.specs.models import ModelSummary, TaskKind
 from prunery.specs.recipe import DataOptions
@@ -61,9 +61,8 @@ def prepare(
             settings = image_settings(model, data.resize)
             source = sources.read(path, filename, options, Path(folder), limits, **settings)
             if data.resize != "auto" and source.format != "image_folders":
-                message = labelling.ONLY_PHOTOS
-                error = FieldError(pointer="/data/resize", message=message)
-                raise PruneryError("recipe_invalid", f"data.resize: {message}", errors=[error])
+                wrong = FieldError(pointer="/data/resize", message=labelling.ONLY_PHOTOS)
+                raise of_fields([wrong])
             made = _Preparation(source, options, model, data, loss).run(digest)
             target = (cache_dir if cache_dir is not None else work_dir) / key
             canonical.save(made, target, limits)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, PruneryError, of_fields
 
 if TYPE_CHECKING:
     from worker.engine.datasets.dataset import Dataset, Split
@@ -100,8 +100,7 @@ def apply(dataset: Dataset, name: str) -> Dataset:
 
 def _refuse_family(name: str) -> None:
     message = f'{name!r} is for pictures of three colours: write "none", "0..1" or "-1..1".'
-    error = FieldError(pointer="/data/scale", message=message)
-    raise PruneryError("recipe_invalid", f"data.scale: {message}", errors=[error])
+    raise of_fields([FieldError(pointer="/data/scale", message=message)])
 
 
 def _materialised(dataset: Dataset, name: str, scales: Mapping[str, Scale]) -> Dataset:

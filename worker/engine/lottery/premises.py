@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from prunery.screening import asked, fit, reach
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.rules import shortest
 from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
@@ -54,11 +54,7 @@ def check_rewind_point(bench: Bench) -> None:
     if bench.dataset is None or not epochs:
         return
     steps = math.ceil(len(bench.dataset.train) / bench.batch_size) * epochs
-    message = None
-    if rewind.to == "step" and rewind.at >= steps:
-        message = f"The dense training has at most {steps} steps: write a smaller number."
-    if rewind.to == "epoch" and rewind.at >= epochs:
-        message = f"The dense training has at most {epochs} epochs: write a smaller number."
+    message = asked.too_late(rewind, epochs, steps)
     if message is not None:
         _refuse([FieldError(pointer="/rewind/at", message=message)])
 
@@ -84,5 +80,4 @@ def check_past(bench: Bench) -> None:
 def _refuse(found: Iterable[FieldError]) -> None:
     errors = list(found)
     if errors:
-        place = errors[0].pointer.removeprefix("/").replace("/", ".")
-        raise PruneryError("recipe_invalid", f"{place}: {errors[0].message}", errors=errors)
+        raise of_fields(errors)
