@@ -206,17 +206,16 @@ class Numbers:
 
 def _outwards(seconds: float, rounding: Callable[[float], int]) -> tuple[int, str]:
     """A count and its unit, rounded away from what lies between: 3 minutes, 40 minutes, 5 hours."""
-    units = (("second", 1, 60), ("minute", 60, 60), ("hour", 3600, 48), ("day", 86_400, math.inf))
-    unit, size, _ = next(one for one in units if seconds / one[1] < one[2] or one[0] == "day")
+    unit, size, _ = next(one for one in _UNITS if seconds >= one[2])
     count = seconds / size
     step = 10 if unit == "second" or count >= 30 else 1 if count < 10 else 5
     whole = max(1, rounding(count / step)) * step
-    if (whole, unit) in _NEXT:
-        return 1, _NEXT[whole, unit]
-    return whole, unit
+    return _FULL.get((whole, unit), (whole, unit))
 
 
-_NEXT = {(60, "second"): "minute", (60, "minute"): "hour"}
+# A unit, its seconds, and from how many seconds on it is spoken of.
+_UNITS = (("day", 86_400, 48 * 3600), ("hour", 3600, 3600), ("minute", 60, 60), ("second", 1, 0))
+_FULL = {(60, "second"): (1, "minute"), (60, "minute"): (1, "hour")}
 
 
 def _round(value: float, decimals: int) -> Decimal:

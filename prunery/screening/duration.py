@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from statistics import median
-from typing import NamedTuple
 
 from prunery.screening import lengths
 from prunery.specs.base import Wire
@@ -48,19 +48,22 @@ class Duration(Wire):
         return math.sqrt(self.least_seconds * self.most_seconds)
 
 
-class Span(NamedTuple):
-    """The least and the most of something."""
+@dataclass(frozen=True)
+class Span:
+    """The least and the most of something; a plain number is both."""
 
     least: float
     most: float
 
-    def __mul__(self, factor: object) -> Span:
-        assert isinstance(factor, Span | int | float)  # noqa: S101 - all that is multiplied here
-        other = factor if isinstance(factor, Span) else Span(factor, factor)
-        return Span(self.least * other.least, self.most * other.most)
+    def __add__(self, other: Span | float) -> Span:
+        return Span(self.least + _span(other).least, self.most + _span(other).most)
 
-    def plus(self, other: Span) -> Span:
-        return Span(self.least + other.least, self.most + other.most)
+    def __mul__(self, other: Span | float) -> Span:
+        return Span(self.least * _span(other).least, self.most * _span(other).most)
+
+
+def _span(value: Span | float) -> Span:
+    return value if isinstance(value, Span) else Span(value, value)
 
 
 def estimate(
@@ -68,11 +71,11 @@ def estimate(
 ) -> Duration:
     """The range for this recipe on a machine like the one it was measured on."""
     levels = _levels(recipe)
-    made = levels.plus(Span(1, 1)) * (SECONDS_PER_LEVEL + SECONDS_PER_LAYER * model.layers)
-    seconds = Span(SECONDS_PER_JOB, SECONDS_PER_JOB).plus(made)
+    made = (levels + 1) * (SECONDS_PER_LEVEL + SECONDS_PER_LAYER * model.layers)
+    seconds = made + SECONDS_PER_JOB
     if dataset is not None and recipe.training.epochs:
         examples = training_examples(dataset, options)
-        seconds = seconds.plus(_trainings(recipe, levels) * _once(model, recipe, examples))
+        seconds += _trainings(recipe, levels) * _once(model, recipe, examples)
     return Duration(least_seconds=seconds.least, most_seconds=seconds.most)
 
 
@@ -121,16 +124,16 @@ def _trainings(recipe: Recipe, levels: Span) -> Span:
     training = recipe.training
     level = Span(_ladder(recipe, levels.least), _ladder(recipe, levels.most))
     if training.schedule == "auto" or recipe.rewind.to == "auto":
-        level = level.plus(Span(0, 1))  # several ways are tried at the first level
+        level += Span(0, 1)  # several ways are tried at the first level
     controls = len(recipe.controls) * 0.5
-    level = level.plus((levels if recipe.controls_on == "every" else Span(1, 1)) * controls)
+    level += _span(levels if recipe.controls_on == "every" else 1) * controls
     if training.distillation:
-        level = level.plus(Span(0, 0.6))
-    level = level * _retraining(recipe)
+        level += Span(0, 0.6)
+    level *= _retraining(recipe)
     # An upload that turns out to be trained is not trained again.
     dense = {"trained": Span(0, 0), "auto": Span(0, 1)}.get(recipe.start, Span(1, 1))
     stopped = Span(*STOPPED) if training.early_stopping else Span(1, 1)
-    return dense.plus(level) * stopped * recipe.replicates
+    return (dense + level) * stopped * recipe.replicates
 
 
 def _retraining(recipe: Recipe) -> float:

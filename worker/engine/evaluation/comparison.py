@@ -34,7 +34,11 @@ def compare(
     if metric.is_proportion:
         found = _proportions(dense[0].astype(bool), compact[0].astype(bool))
     elif metric.is_mean_of_classes:
-        found = _means_of_classes(dense[0], dense[1], compact[1])
+        found = Comparison(
+            difference=_mean_over_classes(dense[0], dense[1], compact[1]),
+            method="interval of each class for paired proportions by Agresti and Min, their mean's "
+            "by Zou and Donner",
+        )
     else:
         values = bootstrap(metric, [dense, compact], seed)
         difference = metric.of(compact) - metric.of(dense)
@@ -56,8 +60,8 @@ def standard_error(metric: Metric, dense: Rows, compact: Rows, seed: int = 0) ->
     dense, compact: what `metric.prepare` made of each model's outputs.
     """
     if metric.is_mean_of_classes:
-        found = _means_of_classes(dense[0], dense[1], compact[1]).difference
-        return (found.high - found.low) / (2 * _Z) if found else float("nan")
+        found = _mean_over_classes(dense[0], dense[1], compact[1])
+        return (found.high - found.low) / (2 * _Z)
     if metric.is_mean:
         spread, count = compact[0].astype(np.float64) - dense[0], len(dense[0])
     else:
@@ -88,15 +92,10 @@ def _paired(dense: np.ndarray, compact: np.ndarray) -> Interval:
     return Interval(value=value, low=min(value, middle - half), high=max(value, middle + half))
 
 
-def _means_of_classes(truth: np.ndarray, dense: np.ndarray, compact: np.ndarray) -> Comparison:
+def _mean_over_classes(truth: np.ndarray, dense: np.ndarray, compact: np.ndarray) -> Interval:
     parts = [_paired(before, after) for before, after in by_class(truth, dense, compact)]
     low, high = of_mean(parts)
-    value = float(np.mean([part.value for part in parts]))
-    return Comparison(
-        difference=Interval(value=value, low=low, high=high),
-        method="interval of each class for paired proportions by Agresti and Min, their mean's by "
-        "Zou and Donner",
-    )
+    return Interval(value=float(np.mean([part.value for part in parts])), low=low, high=high)
 
 
 def _proportions(dense: np.ndarray, compact: np.ndarray) -> Comparison:

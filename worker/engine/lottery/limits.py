@@ -63,13 +63,11 @@ def settle(bench: Bench, dense_metric: float | None) -> None:
 def holds(bench: Bench, model: keras.Model, value: float | None) -> bool:
     """Whether a level's network stays within the limit; `value` is its validation metric."""
     limit: Limit | None = bench.facts.get("limit")
-    if limit is not None and not limit.holds(value):
-        return False
-    # Only now: the error of some figures takes hundreds of draws.
     if (
         limit is not None
         and limit.drop is not None
-        and not limit.holds(value, _error(bench, model))
+        # Its error last: of some figures that takes hundreds of draws.
+        and not (limit.holds(value) and limit.holds(value, _error(bench, model)))
     ):
         return False
     second: Limit | None = bench.facts.get("training_limit")
