@@ -11,7 +11,7 @@ from prunery.specs.recipe import Criterion
 from worker.engine.graph import analyse
 from worker.engine.masks import variable_keys
 from worker.engine.pruning import criteria
-from worker.engine.pruning.criteria import Context
+from worker.engine.pruning.context import Context
 from worker.engine.pruning.units import unit_scores
 
 W1 = np.array([[1.0, -2.0, 0.5], [0.0, 1.0, -1.0]], np.float32)

@@ -15,6 +15,7 @@ from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from tests.engine.dataset_files import made, model, npz
 from worker.engine.datasets import inspect
+from worker.engine.datasets.scaling import with_scale
 
 SHAPES: list[tuple[int, ...]] = [(), (1,), (4,), (3,), (6, 6), (6, 6, 1), (6, 6, 3), (0,)]
 TYPES = ["u1", "i8", "f4", "f8", "?", "f2", ">i4", "u8", "U1"]
@@ -65,7 +66,7 @@ def test_arrays_and_models_from_nowhere(tmp_path: Path, seed: int) -> None:
         inspect(path, "a.npz", DatasetOptions())
     with contextlib.suppress(PruneryError):
         dataset = made(path, summary)
-        scaled = dataset.with_scale(chance.choice(["none", "0..1", "-1..1"]))
+        scaled = with_scale(dataset, chance.choice(["none", "0..1", "-1..1"]))
         merged = scaled.merge_validation_into_train()
         assert len(merged.train) == len(dataset.train) + len(dataset.validation) or (
             "validation" not in dataset.drawn

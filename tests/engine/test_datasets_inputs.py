@@ -12,6 +12,7 @@ import pytest
 from prunery.specs.errors import PruneryError
 from tests.engine.dataset_files import made, model, npz
 from worker.engine.datasets import canonical
+from worker.engine.datasets.scaling import with_scale
 
 RNG = np.random.default_rng(0)
 IDS = np.arange(40) % 3
@@ -76,7 +77,7 @@ def test_several_inputs_and_outputs_go_by_name(tmp_path: Path) -> None:
     assert dataset.train.y["price"].shape[1:] == (1,)
     assert any("spare" in note for note in dataset.notes)
     assert dataset.pixels == ("image",)
-    scaled = dataset.with_scale("-1..1")
+    scaled = with_scale(dataset, "-1..1")
     assert scaled.train.x["image"].min() == pytest.approx(-1)
     np.testing.assert_array_equal(scaled.train.x["weather"], dataset.train.x["weather"])
     assert scaled.scale.is_identity
@@ -184,11 +185,11 @@ def test_scaling_is_one_multiplication(tmp_path: Path) -> None:
     x = RNG.integers(0, 256, (40, 8, 8)).astype(np.uint8)
     dataset = made(npz(tmp_path / "a.npz", x=x, y=IDS), model((8, 8)))
     for name, low, high in (("0..1", 0, 1), ("-1..1", -1, 1)):
-        scale = dataset.with_scale(name).scale
+        scale = with_scale(dataset, name).scale
         assert 0 * scale.multiplier + scale.offset == pytest.approx(low)
         assert 255 * scale.multiplier + scale.offset == pytest.approx(high)
-    assert dataset.with_scale("none") is dataset
-    assert dataset.with_scale("0..1").train.x["input"].dtype == np.uint8
+    assert with_scale(dataset, "none") is dataset
+    assert with_scale(dataset, "0..1").train.x["input"].dtype == np.uint8
 
 
 def test_what_was_prepared_is_found_again(tmp_path: Path, monkeypatch: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from prunery.specs.errors import PruneryError
 from tests.engine.dataset_files import made, model, npz
+from worker.engine.datasets.scaling import with_scale
 
 RNG = np.random.default_rng(0)
 X = RNG.random((60, 4)).astype(np.float32)
@@ -144,7 +145,7 @@ def test_no_labels_and_a_model_that_reproduces_its_input(tmp_path: Path) -> None
     path = npz(tmp_path / "a.npz", x=RNG.integers(0, 256, (30, 8, 8, 1)).astype(np.uint8))
     dataset = made(path, model((8, 8, 1), (8, 8, 1), activation="sigmoid"))
     assert dataset.task == "autoencoder"
-    scaled = dataset.with_scale("0..1")
+    scaled = with_scale(dataset, "0..1")
     assert scaled.scale.name == "0..1"
     assert scaled.train.y["output"].max() <= 1.0
     np.testing.assert_array_equal(scaled.train.y["output"], scaled.train.x["input"])

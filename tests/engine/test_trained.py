@@ -14,6 +14,7 @@ from prunery.specs.report import Interval
 from tests.engine.dataset_files import made, model, npz
 from worker.engine import evaluation
 from worker.engine.datasets import Dataset, Split
+from worker.engine.datasets.scaling import with_scale
 from worker.engine.loading.trained import Detection, detect
 
 
@@ -60,7 +61,7 @@ def _detected(net: keras.Model, pictures: Dataset, steps: int = 0) -> Detection:
 def test_a_trained_net_is_found_under_its_own_scaling(pictures: Dataset, scale: str) -> None:
     net = _net(0)
     net.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    given = pictures.with_scale(scale)
+    given = with_scale(pictures, scale)
     x = given.train.x["input"] * given.scale.multiplier + given.scale.offset
     net.fit(x, given.train.y["output"], epochs=5, batch_size=64, verbose=0)
     found = _detected(net, pictures)
@@ -89,13 +90,13 @@ def test_a_familys_scaling_is_the_one_of_keras_applications(coloured: Dataset, n
     wanted = FAMILIES[name].preprocess_input(raw.astype("float32"))
     inputs = keras.Input((6, 6, 3), name="input")
     same = keras.Model(inputs, keras.layers.Activation("linear")(inputs))
-    scaled = coloured.with_scale(name)
+    scaled = with_scale(coloured, name)
     np.testing.assert_allclose(
         evaluation.predict(same, scaled.train, scaled.scale), wanted, atol=2e-4
     )
     part = Split({"input": raw.astype("float32") / 255}, coloured.train.y)
     unit = replace(coloured, train=part, ranges={"input": (0.0, 1.0)}, pixels=())
-    scaled = unit.with_scale(name)
+    scaled = with_scale(unit, name)
     np.testing.assert_allclose(
         evaluation.predict(same, scaled.train, scaled.scale), wanted, atol=2e-4
     )
@@ -123,7 +124,7 @@ def test_a_net_of_a_family_is_found_under_its_scaling(coloured: Dataset, name: s
 
 def test_a_familys_scaling_is_refused_without_colours(pictures: Dataset) -> None:
     with pytest.raises(PruneryError, match="three colours"):
-        pictures.with_scale("caffe")
+        with_scale(pictures, "caffe")
 
 
 def test_no_net_from_its_initializer_is_taken_for_trained(pictures: Dataset) -> None:

@@ -9,10 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prunery.specs.models import TaskKind
-from worker.engine.datasets import scaling
-from worker.engine.datasets.scaling import NONE, Scale
-
-__all__ = ["Dataset", "Scale", "Split"]
+from worker.engine.datasets.scale import NONE, Scale
 
 
 @dataclass(frozen=True)
@@ -81,18 +78,6 @@ class Dataset:
     def is_autoencoder(self) -> bool:
         """Tell whether the targets are the inputs themselves."""
         return self.task == "autoencoder"
-
-    def with_scale(self, name: str) -> Dataset:
-        """The same data under another input scaling: none, 0..1, -1..1, caffe, torch.
-
-        Where the scaling cannot be one multiplication for everything that is fed (an autoencoder's
-        targets, inputs that are not pixels beside inputs that are), arrays are scaled here.
-        """
-        if self.scale.name == name:
-            return self
-        if self.scale.name != "none":
-            raise ValueError(f"already scaled to {self.scale.name}")
-        return scaling.apply(self, name)
 
     def merge_validation_into_train(self) -> Dataset:
         """Give the validation examples that were drawn from train back to it (nothing is chosen).

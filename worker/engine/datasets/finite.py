@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from prunery.specs.errors import PruneryError
-from worker.engine.datasets.scaling import chunks
+from worker.engine.datasets.chunks import chunks
 
 
 def check(name: str, array: np.ndarray) -> tuple[float, float]:

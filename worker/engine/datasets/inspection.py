@@ -14,10 +14,10 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
 from worker.engine.datasets import finite
 from worker.engine.datasets import source as sources
+from worker.engine.datasets.chunks import chunks
 from worker.engine.datasets.plans import MAX_NAMED_CLASSES
 from worker.engine.datasets.raw import Source
 from worker.engine.datasets.roles import _TARGETS
-from worker.engine.datasets.scaling import chunks
 
 Kind = Literal["integers", "strings", "one_hot", "multi_label", "values", "per_position", "none"]
 

@@ -18,11 +18,11 @@ from prunery.screening.labelling import LabelKind
 from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.models import TaskKind
 from worker.engine.datasets import positions
+from worker.engine.datasets.chunks import chunks
 from worker.engine.datasets.classes import BINARY_HINT, classes, enough
 from worker.engine.datasets.occurrences import Numbers, range_text
 from worker.engine.datasets.plans import Output, Plan, argmax, default_names, floats
 from worker.engine.datasets.refusals import mismatch, shape_text
-from worker.engine.datasets.scaling import chunks
 
 
 def plan(

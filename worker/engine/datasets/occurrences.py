@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worker.engine.datasets.scaling import chunks
+from worker.engine.datasets.chunks import chunks
 
 # Beyond this many they are no classes.
 MOST_DISTINCT = 10_000

@@ -1,76 +1,19 @@
-"""Input scaling: one multiplication and one addition, done per batch inside the training loop."""
+"""A dataset under another input scale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunery.specs.errors import FieldError, PruneryError, of_fields
+from prunery.specs.errors import FieldError, of_fields
+from worker.engine.datasets.chunks import chunks
+from worker.engine.datasets.dataset import Dataset, Split
+from worker.engine.datasets.scale import FAMILIES, Scale, make, span
 
-if TYPE_CHECKING:
-    from worker.engine.datasets.dataset import Dataset, Split
-
-USUAL = ("none", "0..1", "-1..1")
-# As `keras.applications` has them, of pictures in red, green and blue: VGG and ResNet expect
-# "caffe", DenseNet and most that were born elsewhere "torch".
-FAMILIES = ("caffe", "torch")
-_TARGETS = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
-_MEAN_BLUE_FIRST = (103.939, 116.779, 123.68)
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_CHUNK_BYTES = 64 * 2**20
 _IN_MEMORY_BYTES = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Every input becomes float32 `x * multiplier + offset`, unless it is the identity.
-
-    Both are numbers, or one of each channel; `turns` puts the channels in reverse order before.
-    """
-
-    name: str = "none"
-    multiplier: float | tuple[float, ...] = 1.0
-    offset: float | tuple[float, ...] = 0.0
-    turns: bool = False
-
-    @property
-    def is_identity(self) -> bool:
-        """Tell whether inputs pass as they are."""
-        return self.multiplier == 1.0 and self.offset == 0.0
-
-
-NONE = Scale()
-
-
-def span(low: float, high: float, *, pixels: bool) -> tuple[float, float]:
-    """The range that values are understood to come from, given what occurs."""
-    if pixels:
-        return 0.0, 255.0
-    if low >= 0.0 and high <= 1.0:
-        return 0.0, 1.0
-    if low >= -1.0 and high <= 1.0:
-        return -1.0, 1.0
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def make(name: str, low: float, high: float) -> Scale:
-    """The scale called `name` for values from `low` to `high`."""
-    if name == "caffe":
-        unit = 255.0 / (high - low)
-        return Scale(name, unit, tuple(-low * unit - mean for mean in _MEAN_BLUE_FIRST), turns=True)
-    if name == "torch":
-        spans = [(high - low) * spread for spread in _SPREAD]
-        offsets = [-low / s - m / p for s, m, p in zip(spans, _MEAN, _SPREAD, strict=True)]
-        return Scale(name, tuple(1.0 / span for span in spans), tuple(offsets))
-    if name not in _TARGETS:
-        raise PruneryError("recipe_invalid", f"There is no scaling named {name[:40]!r}.")
-    bottom, top = _TARGETS[name]
-    multiplier = (top - bottom) / (high - low)
-    return Scale(name, multiplier, bottom - low * multiplier)
 
 
 def pictures(dataset: Dataset) -> list[str]:
@@ -78,10 +21,16 @@ def pictures(dataset: Dataset) -> list[str]:
     return [key for key, x in dataset.train.x.items() if x.ndim == 4 and x.shape[-1] == 3]
 
 
-def apply(dataset: Dataset, name: str) -> Dataset:
-    """The dataset under a scaling; see `Dataset.with_scale`."""
-    if name == "none":
+def with_scale(dataset: Dataset, name: str) -> Dataset:
+    """The same data under another input scaling: none, 0..1, -1..1, caffe, torch.
+
+    Where the scaling cannot be one multiplication for everything that is fed (an autoencoder's
+    targets, inputs that are not pixels beside inputs that are), arrays are scaled here.
+    """
+    if dataset.scale.name == name:
         return dataset
+    if dataset.scale.name != "none":
+        raise ValueError(f"already scaled to {dataset.scale.name}")
     inputs = [key for key in dataset.train.x if key not in dataset.unscaled]
     if dataset.pixels and len(dataset.pixels) < len(inputs):
         inputs = list(dataset.pixels)
@@ -141,10 +90,3 @@ def _scaled(array: np.ndarray, scale: Scale, scratch: Path | None, label: str) -
         factor, offset = (np.asarray(v, np.float32) for v in (scale.multiplier, scale.offset))
         out[rows] = part * factor + offset
     return out
-
-
-def chunks(array: np.ndarray) -> Iterable[slice]:
-    """Slices of examples small enough to hold in memory."""
-    per_example = max(1, array.nbytes // max(1, len(array)))
-    step = max(1, _CHUNK_BYTES // per_example)
-    return (slice(start, start + step) for start in range(0, len(array), step))

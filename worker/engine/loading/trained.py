@@ -13,7 +13,8 @@ import numpy as np
 
 from prunery.specs.report import Interval
 from worker.engine.datasets import Dataset, Split
-from worker.engine.datasets.scaling import FAMILIES, USUAL, pictures
+from worker.engine.datasets.scale import FAMILIES, USUAL
+from worker.engine.datasets.scaling import pictures, with_scale
 
 # A net straight from its initializer is often a little better than a constant answer, and with
 # enough examples that is beyond doubt: a trained one has come this share of the way to perfect.
@@ -76,7 +77,7 @@ def detect(
     sample = _sample(dataset, seed)
     tries = []
     for name in scales or candidates(dataset):
-        scaled = sample.with_scale(name)
+        scaled = with_scale(sample, name)
         tries.append(Try(name, evaluate(scaled.train, scaled), baseline(scaled.train)))
     best = _best(tries, usual, higher_is_better)
     words = f"It scores {best.metric.value:.4g} with scaling {best.scale}, "

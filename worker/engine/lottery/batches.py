@@ -13,7 +13,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 from worker.engine.arrays import Arrays
 from worker.engine.calling import flat_inputs, flat_labels, pack_inputs, scaled
 from worker.engine.lottery.bench import Bench
-from worker.engine.pruning.criteria import Context
+from worker.engine.pruning.context import Context
 
 EXAMPLES = 256
 

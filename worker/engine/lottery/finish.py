@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from prunery.specs.report import Comparison, ControlResult, ModelFigures
 from worker.engine import saving, stopping
 from worker.engine.calling import scaled
 from worker.engine.compaction import certificate, ticket
@@ -23,6 +21,7 @@ from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelRecord, LevelStore, sha256_of
 from worker.engine.lottery.measuring import measure
 from worker.engine.lottery.reopening import full_size, reopen
+from worker.engine.lottery.result import Result
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Trial
 from worker.engine.memory import release
@@ -40,21 +39,6 @@ PROOF_EXAMPLES = 64
 # Far above what rounding does, in float64 end to end and in float32 within one operation.
 REFUTED_BY = 1e-6
 REFUTED_LOCALLY_BY = 1e-3
-
-
-@dataclass
-class Result:
-    """What is handed over; `shipped` says which network `model.keras` is."""
-
-    trial: Trial
-    shipped: str
-    rivals: list[Rival] = field(default_factory=list)
-    control_results: list[ControlResult] = field(default_factory=list)
-    certificate: dict[str, Any] = field(default_factory=dict)
-    dense: ModelFigures | None = None
-    compact: ModelFigures | None = None
-    comparison: Comparison = field(default_factory=Comparison)
-    files: dict[str, str] = field(default_factory=dict)
 
 
 def contest(bench: Bench, trainer: Trainer, store: LevelStore, ladder: Ladder) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
@@ -12,10 +12,8 @@ from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.judging import metric_interval, network_bytes, predictions
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelStore
+from worker.engine.lottery.result import Result
 from worker.engine.training import State
-
-if TYPE_CHECKING:
-    from worker.engine.lottery.finish import Result
 
 LATENCY_BATCHES = (1, 256)
 _SIZES = ("parameters", "live_parameters", "flops", "size_bytes", "gzip_bytes")

@@ -19,8 +19,9 @@ from prunery.specs.report import Data, Interval, LayerRemoval, Method, Report, V
 from worker.engine import threads
 from worker.engine.compaction import certificate
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.finish import Result, files_of
+from worker.engine.lottery.finish import files_of
 from worker.engine.lottery.ladder import Ladder
+from worker.engine.lottery.result import Result
 from worker.engine.masks import prunable_keys, variable_keys
 
 REWOUND = ("initial", "step", "epoch")

@@ -12,6 +12,7 @@ import numpy as np
 from prunery.specs.report import Interval
 from worker.engine import evaluation
 from worker.engine.datasets import Dataset, Split
+from worker.engine.datasets.scaling import with_scale
 from worker.engine.loading.trained import Detection, detect
 from worker.engine.lottery.bench import Bench
 
@@ -94,7 +95,7 @@ def _looks_like_pixels(bench: Bench) -> bool:
 
 def _scale(bench: Bench, name: str) -> None:
     assert bench.dataset is not None
-    bench.dataset = bench.dataset.with_scale(name)
+    bench.dataset = with_scale(bench.dataset, name)
     if bench.recipe.data.scale == "auto":
         why = {
             "none": "The inputs reach the model as they are.",

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from worker.engine.masks import layer_paths
-from worker.engine.pruning.criteria import Context
+from worker.engine.pruning.context import Context
 
 
 def share_of_activity(groups: Mapping[str, Any], context: Context) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from worker.engine.arrays import Arrays
 from worker.engine.calling import pack_inputs
 from worker.engine.masks import variable_keys
-from worker.engine.pruning.criteria import Context
+from worker.engine.pruning.context import Context
 
 
 def snip(context: Context) -> Arrays:

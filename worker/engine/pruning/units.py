@@ -15,7 +15,7 @@ from prunery.specs.recipe import Criterion
 from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.pruning import criteria
 from worker.engine.pruning.activity import share_of_activity
-from worker.engine.pruning.criteria import Context
+from worker.engine.pruning.context import Context
 
 Scores = dict[str, np.ndarray]
 
