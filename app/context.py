@@ -12,7 +12,7 @@ from app.core.broker import Broker
 from app.core.database import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
-from app.http.watch import Watch
+from app.core.watch import Watch
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,21 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from app import health
 from app.context import Context
 from app.core import settings as configuration
 from app.core.broker import Broker
 from app.core.database import Database
 from app.core.settings import Settings
 from app.core.storage import Storage
+from app.core.watch import Watch
 from app.datasets import endpoints as datasets
-from app.http import docs, health, openapi, planned, problems
+from app.http import docs, openapi, planned, problems
 from app.http.bodies import BodyLimit
 from app.http.boundary import Boundary
 from app.http.headers import SecurityHeaders
 from app.http.idempotency import Idempotency
 from app.http.origins import LOOPBACK_NAMES, Origins
-from app.http.watch import Watch
 from app.jobs import checks, comparisons, recipes, results
 from app.jobs import endpoints as jobs
 from app.models import endpoints as models

@@ -1,4 +1,4 @@
-"""What every route shares: problem documents, limits, headers, pages of lists, waiting.
+"""What every route shares: problem documents, limits, headers and pages of lists.
 
 problems    every non-2xx answer is application/problem+json
 boundary    request id, access log, metrics and the last catch around a request
