@@ -102,7 +102,7 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path):
 
     def interrupt(progress):
         seen.append(progress.step)
-        np.testing.assert_equal(progress.model.get_layer("first").units, 21)
+        np.testing.assert_equal(progress.model().get_layer("first").units, 21)
         if len(seen) == 2:
             raise Interrupted("now")
 

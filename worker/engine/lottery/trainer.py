@@ -181,7 +181,7 @@ class Trainer:
         if running.is_file():
             self._bench.reporter.checkpoint(running.stat().st_mtime)
         if watch is not None and progress.step:
-            watch(progress.step * progress.epochs // progress.steps, progress.model)
+            watch(progress.step * progress.epochs // progress.steps, progress.model())
 
 
 def _write(folder: Path, run: Run) -> None:

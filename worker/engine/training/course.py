@@ -28,7 +28,7 @@ from worker.engine.training.plan import (
 )
 from worker.engine.training.rates import rate_trace
 from worker.engine.training.standing import Standing
-from worker.engine.training.state import State, restore, seed_generators
+from worker.engine.training.state import State, capture, restore, seed_generators
 
 _CALL_SECONDS = 0.5
 # A state that did not move in so many steps will not move (loss scaling skips some at first).
@@ -181,7 +181,7 @@ class Course:
             epochs=self.plan.epochs,
             examples=self.step * self.feed.batch,
             loss=self.total / max(done, 1),
-            model=self.standing.model,
+            model=lambda: self.standing.model,
         )
         if self.report is not None:
             try:
@@ -224,14 +224,14 @@ class Course:
 
     def _judged(self, epoch: int) -> tuple[float, float | None]:
         """Judge the weights that would be handed back now, and remember them if they are best."""
-        raw = self.standing.moment(self.step) if self.standing.settles else None
+        raw = capture(self.standing.model) if self.standing.settles else None
         if raw is not None:
             self.standing.settle()
         value, loss = self.judge.judge(self.standing.model)
         if self.patience.improves(epoch, value, loss) and self.plan.early_stopping:
             self.best = self.standing.state(self.step)
         if raw is not None:
-            self.standing.put_back(raw)
+            restore(self.standing.model, None, raw)
         return value, loss
 
     def _check_that_it_moved(self) -> None:

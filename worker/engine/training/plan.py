@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +80,8 @@ class TrainingPlan:
 class Progress:
     """Where a training stands; `loss` is the mean of the running epoch.
 
-    model: holds the weights as they are now; it may be another of the same shape than was given.
+    model: the given model with the weights as they are now. They are fetched when it is called, and
+        few ask.
     """
 
     step: int
@@ -89,7 +90,7 @@ class Progress:
     epochs: int
     examples: int
     loss: float
-    model: Any = None
+    model: Callable[[], Any]
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,12 @@ def train(
         return trained
 
     def told(progress: Progress) -> None:
-        restore(model, None, wide.narrow(capture(progress.model)))
+        def narrow() -> keras.Model:
+            restore(model, None, wide.narrow(capture(progress.model())))
+            return model
+
         assert on_step is not None
-        on_step(replace(progress, model=model))
+        on_step(replace(progress, model=narrow))
 
     if state is None:
         restore(wide.model, None, wide.widen(capture(model)))
