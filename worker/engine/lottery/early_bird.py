@@ -13,10 +13,10 @@ import keras
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.lottery.batches import criterion_context
+from worker.engine.lottery import unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign, weights_of
-from worker.engine.pruning import criteria, schedules, selection
-from worker.engine.pruning.units import unit_scores
+from worker.engine.masks import Masks
+from worker.engine.pruning import schedules
 
 # The paper's own: mask distance below 0.1 against each of the last five epochs.
 DISTANCE = 0.1
@@ -67,27 +67,33 @@ class EarlyBird:
         partial.replace(self._memory)
 
     def _mask(self, model: keras.Model) -> np.ndarray:
-        """The mask of a first round, global, one flat array."""
-        bench = self._bench
+        """What a first round would leave of the layers that it cuts, one flat array."""
+        bench, values = self._bench, weights_of(model)
+        cut = self._units if bench.recipe.granularity == "unit" else self._weights
+        masks = cut(values)
+        # Criteria look at the bench's model; it may be the one that is trained.
+        assign(bench.model, values)
+        return np.concatenate([np.array([], bool), *(masks[key].flat for key in sorted(masks))])
+
+    def _units(self, values: Arrays) -> Masks:
+        bench, whole = self._bench, unit_cut.all_units(self._bench)
         share = schedules.round_fraction(bench.recipe.schedule, 1)
-        values = weights_of(model)
-        if model is not bench.model:
-            assign(bench.model, values)  # which criteria look at, and the training overwrites
-        context = criterion_context(bench, values, self._initial, bench.seed_for("draw", 1))
-        scores: Arrays
-        if bench.recipe.granularity == "unit":
-            scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
-        else:
-            scores = criteria.of(bench.recipe.criterion.name)(context)
-        alive = {key: np.ones(value.shape, dtype=bool) for key, value in scores.items()}
-        pools = [([key], share) for key in scores]
-        found = selection.prune_weights(scores, alive, pools).masks
-        return np.concatenate([found[key].reshape(-1) for key in sorted(found)])
+        kept = unit_cut.cut_units(
+            bench, 1, whole, share, values, self._initial, judge=lambda _kept: None
+        ).kept
+        own = unit_cut.bounds(bench, 1).fractions
+        return {name: np.isin(whole[name], kept[name]) for name in whole if own.get(name) != 0}
+
+    def _weights(self, values: Arrays) -> Masks:
+        bench = self._bench
+        whole = weight_cut.all_weights(bench)
+        left = weight_cut.select(bench, 1, whole, values, self._initial).masks
+        return {key: left[key] for key, share in weight_cut.fractions(bench, 1).items() if share}
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
     """Hamming distance of two masks, 0 to 1."""
-    return float(np.mean(a != b))
+    return float(np.mean(a != b)) if a.size else 0.0
 
 
 def _read(memory: Path) -> dict[int, np.ndarray]:

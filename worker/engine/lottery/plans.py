@@ -51,14 +51,16 @@ def retrain_epochs(bench: Bench, dense_epochs: int) -> int:
     """As many epochs as the dense model could have had; early stopping ends what gains no more.
 
     Small networks learn more slowly: where patience ends a training, none is cut off where the
-    dense one happened to stop. Where it does not, all get what the dense one got.
+    dense one happened to stop. Where it does not, all get what the dense one got, unless that was
+    stopped because its mask had settled: that says nothing of how long a training takes.
     """
     training = bench.recipe.training
     if training.retrain_epochs != "auto":
         return training.retrain_epochs
     data = bench.dataset
     patient = training.early_stopping and data is not None and len(data.validation) > 0
-    return epochs_of(bench) if patient else dense_epochs or epochs_of(bench)
+    whole = patient or bench.recipe.schedule.early_bird
+    return epochs_of(bench) if whole else dense_epochs or epochs_of(bench)
 
 
 def epochs_of(bench: Bench) -> int:

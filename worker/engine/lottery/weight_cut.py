@@ -33,7 +33,7 @@ def cut_weights(
 
     Layers that would have collapsed are spared, and reported.
     """
-    found = _select(bench, level, masks, trained, initial)
+    found = select(bench, level, masks, trained, initial)
     for key in found.spared:
         layer = key.rsplit("/", 1)[0]
         bench.reporter.warn(
@@ -63,9 +63,10 @@ def fractions(bench: Bench, level: int) -> dict[str, float]:
     return result
 
 
-def _select(
+def select(
     bench: Bench, level: int, masks: Masks, trained: Arrays, initial: Arrays | None
 ) -> Selection:
+    """The same, and the layers that were spared; nothing is reported."""
     recipe = bench.recipe
     shares = fractions(bench, level)
     if recipe.criterion.name == "threshold":
