@@ -14,6 +14,8 @@ from typing import Any
 
 Reader = Callable[[str], Any]
 _PAIR = re.compile(r"(.+)=([^=]+)")
+# "1,000" is a thousand to some and one to others.
+_TWO_WAYS = re.compile(r"\D*[1-9]\d{0,2},\d{3}\D*")
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ def text(typed: str) -> Any:
 
 
 def number(typed: str) -> Any:
+    if _TWO_WAYS.fullmatch(typed):
+        return typed
     plain = typed.replace(",", ".").replace("\u2212", "-").replace("\u00a0", "").strip("% ")
     try:
         value = float(plain)
     except ValueError:
         return typed
-    return int(value) if value == int(value) and abs(value) < 2**53 else value
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def share(typed: str) -> Any:

@@ -91,6 +91,8 @@ def test_what_is_no_number_is_told_in_plain_words(web: TestClient) -> None:
         ("layer_fractions", "conv1", "Write name=number, separated by commas."),
         ("n_m", "four", "Write two numbers, such as 2, 4."),
         ("parameters", "half", "Write a number."),
+        ("rounds", "1,000", "Write a number."),
+        ("size_bytes", "20,000", "Write a number."),
     ],
 )
 def test_what_cannot_be_read_is_told_how_to_write(
@@ -100,6 +102,21 @@ def test_what_cannot_be_read_is_told_how_to_write(
     assert answer.status_code == 422
     assert f": {said}</a>" in answer.text
     assert f'id="{field}-wrong"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("epochs", "inf", "number"),
+        ("limit", "nan", "finite"),
+    ],
+)
+def test_a_number_without_end_is_refused_beside_its_field(
+    web: TestClient, field: str, value: str, said: str
+) -> None:
+    answer = web.post("/", files=both(), data={"preset": "balanced", field: value})
+    assert answer.status_code == 422
+    assert re.search(rf'id="{field}-wrong">[^<]*{said}', answer.text)
 
 
 def test_ticked_controls_stay_ticked(web: TestClient) -> None:
