@@ -88,9 +88,16 @@ def _columns(header: list[str]) -> tuple[str, ...]:
     return columns
 
 
+def number(text: str) -> float:
+    """A number as tables hold it. Raises ValueError, also for 1_0, which Python takes for ten."""
+    if "_" in text:
+        raise ValueError("a name, not a number")
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        number(text)
     except ValueError:
         return False
     return True

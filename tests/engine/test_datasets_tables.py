@@ -73,7 +73,14 @@ def test_an_unclear_label_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("", "is blank"), ("NaN", "'NaN'"), ("inf", "'inf'"), ("red", "'red'"), ("1e999", "'1e999'")],
+    [
+        ("", "is blank"),
+        ("NaN", "'NaN'"),
+        ("inf", "'inf'"),
+        ("red", "'red'"),
+        ("1e999", "'1e999'"),
+        ("1_0", "'1_0'"),
+    ],
 )
 def test_the_first_bad_cell_is_named(tmp_path: Path, cell: str, words: str) -> None:
     path = _table(
@@ -99,6 +106,16 @@ def test_decimal_commas_are_read(tmp_path: Path) -> None:
 def test_a_comma_that_may_divide_thousands_is_refused(tmp_path: Path) -> None:
     path = _table(tmp_path / "a.csv", "a,label", lambda i: f'"1,{i:03}",k{i % 3}')
     assert "holds '1,000', which can be read in two ways" in _refused(path).detail
+
+
+def test_labels_with_underscores_are_names(tmp_path: Path) -> None:
+    path = _table(tmp_path / "a.csv", "a,label", lambda i: f"{i},{i % 3}_0")
+    assert _made(path, 1).classes == ("0_0", "1_0", "2_0")
+
+
+def test_columns_named_by_two_numbers_are_a_header(tmp_path: Path) -> None:
+    path = _table(tmp_path / "a.csv", "0_0,0_1,1_1", lambda i: f"{i},{i},{i % 3}")
+    assert inspect(path, "a.csv", DatasetOptions(label_column="1_1")).columns == ("0_0", "0_1")
 
 
 def test_a_long_table_is_read_in_blocks(tmp_path: Path, monkeypatch: Any) -> None:
