@@ -77,6 +77,15 @@ def test_splits_may_be_folders(tmp_path: Path) -> None:
     assert dataset.examples == {"train": 12, "validation": 4, "test": 6}
 
 
+def test_a_photo_whose_turn_cannot_be_read_is_refused_at_once(tmp_path: Path) -> None:
+    raw = io.BytesIO()
+    exif = b"Exif\0\0" + b"no TIFF header"
+    Image.new("RGB", (8, 8)).save(raw, "WEBP", exif=exif)
+    error = _refused(folders(tmp_path / "a.zip", {**_some(), "cat/7.webp": raw.getvalue()}))
+    assert error.code == "image_invalid"
+    assert "'cat/7.webp'" in error.detail
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP"])
 def test_four_formats_are_read(tmp_path: Path, form: str) -> None:
     ending = {"JPEG": "jpg"}.get(form, form.lower())

@@ -190,7 +190,7 @@ def _looked_at(archive: Archive, members: list[str]) -> np.ndarray:
     """Decode every image once, and keep nothing but their number; see `inspection`."""
     for member in members:
         with _opened(archive, member) as image:
-            image.load()
+            _upright(image).load()
     return np.zeros((len(members), 0), np.uint8)
 
 
