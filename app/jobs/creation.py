@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -73,26 +74,18 @@ def order(request: JobRequest, settings: Settings) -> Order:
 
 def resolve(recipe: dict[str, Any]) -> Recipe:
     """The whole recipe; errors point into the request's body."""
-    try:
+    with _pointing_into_body():
         return presets.resolve(recipe)
-    except PruneryError as error:
-        raise PruneryError(
-            error.code, error.detail, hint=error.hint, errors=_below(error.errors)
-        ) from None
 
 
 def rules_apply(recipe: Recipe, request: JobRequest) -> None:
     """Raise what follows from the request as a whole."""
-    try:
+    with _pointing_into_body():
         rules.check_inputs(
             recipe,
             has_initial_model=request.initial_model is not None,
             has_dataset=request.dataset is not None or recipe.training.epochs != 0,
         )
-    except PruneryError as error:
-        raise PruneryError(
-            error.code, error.detail, hint=error.hint, errors=_below(error.errors)
-        ) from None
     if request.dataset is None and recipe.training.epochs != 0:
         message = "Training needs a dataset; without one, set recipe.training.epochs to 0."
         raise _refused("request_invalid", "/dataset", message)
@@ -157,12 +150,13 @@ def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -
 
     Raises: `recipe_invalid` where only the recipe is wrong, else `dataset_mismatch`.
     """
-    fit.require(
-        ModelSummary.model_validate(model.summary),
-        None if dataset is None else DatasetSummary.model_validate(dataset.summary),
-        recipe,
-        None if model.prunability is None else Prunability.model_validate(model.prunability),
-    )
+    with _pointing_into_body(but=fit.FILES):
+        fit.require(
+            ModelSummary.model_validate(model.summary),
+            None if dataset is None else DatasetSummary.model_validate(dataset.summary),
+            recipe,
+            None if model.prunability is None else Prunability.model_validate(model.prunability),
+        )
 
 
 def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: str) -> UploadTable:
@@ -175,8 +169,24 @@ def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: s
     return row
 
 
-def _below(errors: Sequence[FieldError]) -> list[FieldError]:
-    return [FieldError(pointer=f"/recipe{e.pointer}", message=e.message) for e in errors]
+@contextmanager
+def _pointing_into_body(but: str | None = None) -> Iterator[None]:
+    """Findings of a recipe lead to where a request holds it; `but`: those of files do already."""
+    try:
+        yield
+    except PruneryError as error:
+        errors = in_body(error.errors, but)
+        raise PruneryError(error.code, error.detail, hint=error.hint, errors=errors) from None
+
+
+def in_body(errors: Sequence[FieldError], but: str | None = None) -> tuple[FieldError, ...]:
+    """Pointers into a recipe as pointers into the body of POST /v1/jobs."""
+    return tuple(
+        one
+        if but is not None and one.pointer.startswith(but)
+        else one.model_copy(update={"pointer": f"/recipe{one.pointer}"})
+        for one in errors
+    )
 
 
 def _refused(code: str, pointer: str, message: str) -> PruneryError:

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from app.core import clock, events, ids, states
 from app.core.settings import Settings
 from app.core.tables import ArtifactTable, JobTable
-from app.jobs.creation import Order, count, new_row
+from app.jobs.creation import Order, count, in_body, new_row
 from app.jobs.repository import JobRepository
 from app.uploads import service as uploads
-from prunery.specs.errors import PruneryError
+from prunery.screening import fit
+from prunery.specs.errors import Problem, PruneryError
 from prunery.specs.job import TERMINAL, ArtifactView, JobView, LevelView, Status
 from prunery.specs.recipe import Recipe
 
@@ -212,7 +213,7 @@ def view(row: JobTable, artifacts: Sequence[ArtifactTable], position: int | None
             "recipe": row.recipe,
             "metrics": row.metrics,
             # An attempt that broke off leaves its error in a job that will be tried again.
-            "error": row.error if row.status == Status.FAILED else None,
+            "error": _told(row.error) if row.status == Status.FAILED else None,
             "artifacts": [artifact_view(artifact) for artifact in artifacts],
             "created_at": row.created_at,
             "started_at": row.started_at,
@@ -220,6 +221,14 @@ def view(row: JobTable, artifacts: Sequence[ArtifactTable], position: int | None
             "expires_at": row.expires_at,
         }
     )
+
+
+def _told(error: dict[str, Any] | None) -> Problem | None:
+    """What the engine found wrong, as the answer to the request would have said it."""
+    if error is None:
+        return None
+    problem = Problem.model_validate(error)
+    return problem.model_copy(update={"errors": in_body(problem.errors, fit.FILES)})
 
 
 def artifact_view(row: ArtifactTable) -> ArtifactView:

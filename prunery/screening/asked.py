@@ -1,6 +1,6 @@
 """Does what a recipe names exist: optimizer, loss and metric in Keras, layers and classes here?
 
-Judged at job creation, before queueing; pointers go into the body of POST /v1/jobs.
+Judged at job creation, before queueing; pointers go into the recipe.
 """
 
 from __future__ import annotations
@@ -181,4 +181,4 @@ def _escaped(part: str) -> str:
 
 
 def _wrong(place: str, message: str) -> FieldError:
-    return FieldError(pointer=f"/recipe/{place}", message=message)
+    return FieldError(pointer=f"/{place}", message=message)

@@ -14,6 +14,8 @@ from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.models import ModelSummary, Prunability, TensorInfo
 from prunery.specs.recipe import Recipe
 
+# Where findings of the files point; all others point into the recipe.
+FILES = "/dataset"
 Shape = tuple[int | None, ...]
 _X = ("x", "data", "input", "inputs", "image", "images", "features")
 _NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
@@ -25,11 +27,10 @@ def match(
     recipe: Recipe,
     prunability: Prunability | None = None,
 ) -> list[FieldError]:
-    """Every finding, as pointers into the body of POST /v1/jobs."""
+    """Every finding, as pointers into the recipe, or to the files: `/dataset/x`."""
     found = [*asked.names(recipe), *asked.against(model, dataset, recipe)]
     if prunability is not None and not any("/layer_fractions/" in one.pointer for one in found):
-        idle = reach.idle(recipe, prunability.groups, model.kernel_paths)
-        found += [one.model_copy(update={"pointer": f"/recipe{one.pointer}"}) for one in idle]
+        found += reach.idle(recipe, prunability.groups, model.kernel_paths)
     return [*_data(model, dataset, recipe), *found]
 
 
@@ -42,7 +43,7 @@ def require(
     """Raise every finding: `recipe_invalid` where only the recipe is wrong, `dataset_mismatch`."""
     wrong = match(model, dataset, recipe, prunability)
     if wrong:
-        of_recipe = all(error.pointer.startswith("/recipe/") for error in wrong)
+        of_recipe = not any(error.pointer.startswith(FILES) for error in wrong)
         raise of_fields(wrong, "recipe_invalid" if of_recipe else "dataset_mismatch")
 
 
@@ -147,7 +148,7 @@ def _loss(label: LabelInfo, width: int, recipe: Recipe) -> Iterator[FieldError]:
     instead = better_loss(loss.lower(), label.kind, width)
     if instead is not None:
         message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
-        yield FieldError(pointer="/recipe/training/loss", message=message)
+        yield FieldError(pointer="/training/loss", message=message)
 
 
 def better_loss(loss: str, labels: str, width: int) -> str | None:

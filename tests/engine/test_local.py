@@ -97,7 +97,7 @@ def test_inspect_judges_the_pair_and_the_recipe_and_ends_as_prune_would(tmp_path
     assert "Model and dataset fit. A job takes" in fits.stdout
     for arguments, code, pointer in (
         ([narrow], 1, "/dataset/x"),
-        ([good, "--set", "data.resize=crop"], 2, "/recipe/data/resize"),
+        ([good, "--set", "data.resize=crop"], 2, "/data/resize"),
         ([good, "--set", "training.epochs=-1"], 2, "/training/epochs"),
     ):
         refused = run(*arguments, "--json").exception

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.settings import Settings
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.job import Status
 from tests.integration.api import files
 from tests.integration.api.conftest import client_of
@@ -116,6 +117,19 @@ def test_data_that_do_not_fit_are_refused_with_the_array(
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "dataset_mismatch")
     assert any("5" in error["message"] and "4" in error["message"] for error in problem["errors"])
+
+
+@pytest.mark.parametrize(
+    ("found", "told"), [("/data/scale", "/recipe/data/scale"), ("/dataset/x", "/dataset/x")]
+)
+def test_a_failed_job_names_a_field_as_a_refused_request_does(
+    found: str, told: str, api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    job = start(api, pair)
+    error = of_fields([FieldError(pointer=found, message="Write something else.")])
+    worker.move(job["id"], Status.FAILED, error=error.problem().model_dump(mode="json"))
+    error = api.get(f"/v1/jobs/{job['id']}").json()["error"]
+    assert [one["pointer"] for one in error["errors"]] == [told]
 
 
 def test_job_waits_for_its_upload_to_be_checked(api: TestClient, worker: Worker) -> None:

@@ -95,9 +95,9 @@ def test_layer_paths_of_the_recipe_must_exist() -> None:
     recipe = {"protect": ["output", "nowhere"], "layer_fractions": {"hidden_2": 0.5, "a/b": 0.1}}
     found = fit.match(_model(), _data(label=_label("integers")), resolve(recipe))
     assert [error.pointer for error in found] == [
-        "/recipe/protect/1",
-        "/recipe/layer_fractions/hidden_2",
-        "/recipe/layer_fractions/a~1b",
+        "/protect/1",
+        "/layer_fractions/hidden_2",
+        "/layer_fractions/a~1b",
     ]
     assert "block/hidden_2" in found[1].message
 
@@ -119,7 +119,7 @@ def test_a_loss_that_does_not_fit_is_named_with_one_that_does(
     label = _label(kind, 2 if width == 1 else 10)
     recipe = resolve({"training": {"loss": loss}})
     found = fit.match(_model(outputs=(width,)), _data(label=label), recipe)
-    assert [error.pointer for error in found] == ["/recipe/training/loss"]
+    assert [error.pointer for error in found] == ["/training/loss"]
     assert instead in found[0].message
 
 

@@ -19,11 +19,7 @@ def check_names(bench: Bench) -> None:
 
     The same for fractions of layers that have nothing to lose, and where everything is protected.
     """
-    found = [*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)]
-    _refuse(
-        FieldError(pointer=one.pointer.removeprefix("/recipe"), message=one.message)
-        for one in found
-    )
+    _refuse([*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)])
     if bench.recipe.layer_fractions or bench.recipe.protect:
         groups = prunability(bench.model, bench.graph).groups
         _refuse(reach.idle(bench.recipe, groups, bench.summary.kernel_paths))
