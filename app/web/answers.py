@@ -84,11 +84,11 @@ class Answers:
         if any(one in fields.OBJECTIVES for one in given):
             made["objective"] = {}
         for one in given:
-            _put(made, one.path, one.read(self[one.name]))
+            put(made, one.path, one.read(self[one.name]))
         if (controls := self._controls()) is not None:
             made["controls"] = controls
         if self["granularity"] == "unit" and self.preset == "paper":
-            _put(made, ("schedule", "output_layer_fraction"), None)
+            put(made, ("schedule", "output_layer_fraction"), None)
         return made
 
     def _controls(self) -> list[str] | None:
@@ -113,7 +113,7 @@ def field_of(error: FieldError) -> str:
     return head if head in ("model", "dataset") else "preset"
 
 
-def _put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for part in path[:-1]:
         inner = target.get(part)
         target[part] = inner if isinstance(inner, dict) else {}

@@ -21,6 +21,7 @@ from app.jobs.repository import JobRepository
 from app.uploads import service as uploads
 from app.uploads.kinds import DATASET, MODEL
 from app.web import handover, language, page, progress, sample
+from app.web.recalled import recall
 from app.web.visitor import Visitor
 from prunery.reports.render import render, tell
 from prunery.specs.errors import PruneryError
@@ -65,7 +66,9 @@ def show_job(
     words = language.of(request)
     if job.is_terminal:
         stage = progress.stage_in_words(job.error.stage if job.error else None, words)
-        return page.answer(request, "ended.html", {**context, "deleted": deleted, "stage": stage})
+        again = recall(job, words, ctx.settings.deadline_seconds)
+        context |= {"deleted": deleted, "stage": stage, "again": again}
+        return page.answer(request, "ended.html", context)
     measure = progress.measure(_labels(ctx, visitor, job), words)
     context["progress"] = progress.tell(job, levels, measure, words)
     context["can_finish"] = job.status == Status.RUNNING and bool(levels)

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
-from app.web import language
+from app.web import language, problems
 from app.web.static import find
 from prunery import __version__
 from prunery.reports.language import LANGUAGES
 from prunery.reports.render import make_environment
+from prunery.specs.errors import Problem
 
 TEMPLATES = Path(__file__).parent / "templates"
 YEAR_SECONDS = 31_536_000
@@ -33,6 +34,7 @@ def answer(
             "static": static_url,
             "version": __version__,
             "path": request.url.path,
+            "in_form_words": functools.partial(problems.tell, language=words),
             "signed_in": KEY_COOKIE in request.cookies,
             "languages": [
                 (code, name, _in_language(request, code)) for code, name in LANGUAGES.items()
@@ -47,6 +49,14 @@ def answer(
             language.COOKIE, chosen, max_age=YEAR_SECONDS, samesite="lax", httponly=True
         )
     return response
+
+
+def error_page(request: Request, problem: Problem) -> HTMLResponse:
+    """The page for a refused request; 401 asks for the key."""
+    if problem.status == 401:
+        wanted = request.url.path if request.method == "GET" else "/"
+        return answer(request, "signin.html", {"next": wanted, "wrong": False}, status=401)
+    return answer(request, "error.html", {"problem": problem}, status=problem.status)
 
 
 @functools.cache

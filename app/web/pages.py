@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.web import check, help, home, jobs, models, static, visitor
-from app.web.problems import error_page
+from app.web.page import error_page
 
 __all__ = ["error_page", "router"]
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from fastapi import Request
-from starlette.responses import Response
-
-from app.web import page
 from app.web.answers import Answers, field_of
 from app.web.labels import how_to_write, labels
 from app.web.wording import in_words
 from prunery.reports.language import Language
 from prunery.reports.phrases import plain
-from prunery.specs.errors import Problem, PruneryError
+from prunery.specs.errors import FieldError, Problem, PruneryError
 
 
 @dataclass(frozen=True)
@@ -26,14 +21,30 @@ class Finding:
     hint: str = ""
 
 
-def error_page(request: Request, problem: Problem) -> Response:
-    """The page for a refused request; 401 asks for the key."""
-    if problem.status == 401:
-        wanted = request.url.path if request.method == "GET" else "/"
-        context = {"next": wanted, "wrong": False}
-        return page.answer(request, "signin.html", context, status=401)
-    context = {"problem": problem, "address": quote(request.url.path[:200])}
-    return page.answer(request, "error.html", context, status=problem.status)
+@dataclass(frozen=True)
+class Told:
+    """A problem as the form would speak of it; `findings` lead to its fields."""
+
+    title: str
+    detail: str
+    findings: tuple[Finding, ...]
+    hint: str
+
+
+def tell(problem: Problem, language: Language) -> Told:
+    """What happened, where, and what to do; a detail that repeats the first finding is left out."""
+    found = tuple(_named(one, Answers(), language) for one in problem.errors)
+    repeated = bool(problem.errors) and problem.errors[0].message in problem.detail
+
+    def said(text: str) -> str:
+        return in_words(plain(text, language), language, "")
+
+    return Told(
+        title=language.gettext(problem.title),
+        detail="" if repeated else said(problem.detail),
+        findings=found,
+        hint=said(problem.hint),
+    )
 
 
 def findings(error: PruneryError, language: Language, field: str | None = None) -> list[Finding]:
@@ -46,11 +57,19 @@ def findings(error: PruneryError, language: Language, field: str | None = None) 
 
 def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list[Finding]:
     """A recipe's findings, each under the name of its field; what is no number is told so."""
-    names, made = labels(language), []
-    for one in findings(error, language):
-        message = in_words(one.message, language, one.field)
-        if answers.is_unread(one.field):
-            message = how_to_write(language, one.field)
-        named = f"{names[one.field]}: {message}" if one.field in names else message
-        made.append(Finding(one.field, named, one.hint))
-    return made
+    if not error.errors:
+        return findings(error, language)
+    return [_named(one, answers, language) for one in error.errors]
+
+
+def _named(error: FieldError, answers: Answers, language: Language) -> Finding:
+    """A finding under the name of its field; where that is a file, with the name of its array."""
+    field = field_of(error)
+    message = in_words(plain(error.message, language), language, field)
+    if answers.is_unread(field):
+        message = how_to_write(language, field)
+    name = labels(language).get(field)
+    array = error.pointer.removeprefix("/dataset/")
+    if field == "dataset" and array != error.pointer:
+        name = f"{name} ({array})"
+    return Finding(field, f"{name}: {message}" if name else message)

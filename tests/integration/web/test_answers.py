@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.web import fields
+from app.web import fields, recalled
 from app.web.answers import Answers, field_of
 from app.web.labels import labels
 from app.web.options import options
@@ -19,7 +19,9 @@ from prunery.reports.language import LOCALES, load
 from prunery.specs import presets
 from prunery.specs.errors import PruneryError
 from prunery.specs.recipe import Recipe
+from tests.integration.api.test_odd_recipes import GOOD
 
+DAY = 86_400
 FORM = Path(fields.__file__).parent / "templates" / "parts" / "special.html"
 
 TYPED: list[tuple[dict[str, str], dict[str, Any]]] = [
@@ -151,6 +153,31 @@ def test_what_is_typed_becomes_a_recipe(typed: dict[str, str], wanted: dict[str,
     assert answers.recipe() == {"preset": answers.preset, **wanted}
     presets.resolve(answers.recipe())
     assert Answers.read(dict(answers.pairs)) == Answers.read({"preset": answers.preset, **typed})
+
+
+def _again(recipe: Recipe) -> Recipe:
+    typed = recalled.of_recipe(recipe, load("en"), DAY)
+    return presets.resolve(Answers.read(typed).recipe())
+
+
+@pytest.mark.parametrize("typed", [typed for typed, _ in TYPED], ids=",".join)
+def test_a_recipe_is_recalled_as_it_was_typed(typed: dict[str, str]) -> None:
+    recipe = presets.resolve(Answers.read(typed).recipe())
+    recalled_as = recalled.of_recipe(recipe, load("en"), DAY)
+    assert presets.resolve(Answers.read(recalled_as).recipe()) == recipe
+    assert set(recalled_as) <= {*typed, "preset", "more"}
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS)
+def test_of_a_preset_nothing_is_recalled_but_its_name(preset: str) -> None:
+    recipe = presets.resolve({"preset": preset})
+    assert recalled.of_recipe(recipe, load("en"), DAY) == {"preset": preset}
+
+
+@pytest.mark.parametrize("asked", GOOD, ids=str)
+def test_whatever_a_service_asks_is_recalled(asked: dict[str, Any]) -> None:
+    recipe = presets.resolve(asked)
+    assert _again(recipe) == recipe
 
 
 def test_every_field_is_tried_here() -> None:

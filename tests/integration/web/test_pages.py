@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 from app.accounts import service as accounts
 from app.core.settings import Settings
 from app.core.tables import LOCAL_OWNER
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.job import Status
 from tests.factories import reports
 from tests.integration.api.conftest import client_of
@@ -121,9 +123,30 @@ def test_a_job_is_steered_by_forms(scenes: Scenes) -> None:
 def test_a_failed_job_says_what_where_and_what_to_do(scenes: Scenes) -> None:
     text = scenes.client.get(address(scenes, "failed")).text
     assert "The loss became infinite in epoch 3 of level 0." in text
-    assert "Lower training.learning_rate" in text
+    assert "Lower “Learning rate” or set “Scale of the inputs”" in text
     russian = scenes.client.get(address(scenes, "failed"), headers={"Accept-Language": "ru"}).text
     assert "Обучение разошлось" in russian
+
+
+def test_a_failed_job_is_told_in_the_words_of_the_form_and_leads_back_to_its_answers(
+    scenes: Scenes,
+) -> None:
+    job_id = scenes.new_job(
+        "Photos", data={"scale": "0..1"}, training={"optimizer": "adam", "epochs": 7}
+    )
+    wrong = FieldError(pointer="/data/scale", message='Does not fit: write "-1..1".')
+    error = of_fields([wrong]).problem(stage="checking").model_dump(mode="json")
+    scenes.worker.move(job_id, Status.FAILED, error=error)
+    text = scenes.client.get(f"/jobs/{job_id}").text
+    for raw in ("/recipe", "data.scale", "/data/scale"):
+        assert raw not in text
+    led = re.search(r'<a href="([^"]+)#scale">Scale of the inputs: Does not fit: choose “−1', text)
+    assert led is not None
+    form = scenes.client.get(html.unescape(led[1])).text
+    assert re.search(r'<option value="0..1" selected>', form)
+    assert re.search(r'<input id="epochs"[^>]* value="7"', form)
+    assert re.search(r'<input id="optimizer"[^>]* value="adam"', form)
+    assert f'href="{led[1]}">Change something</a>' in text
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/jobs/job_0", "/models/mdl_0", "/jobs/x/fly"])
