@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import keras
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from worker.engine.evaluation import (
     standard_error,
 )
 from worker.engine.evaluation.comparison import mcnemar
-from worker.engine.evaluation.intervals import percentiles, wilson
+from worker.engine.evaluation.intervals import bootstrap, of_area, percentiles, wilson
 
 ACCURACY = choose_metric("multiclass")
 
@@ -55,6 +57,42 @@ def test_bootstrap_interval_of_an_error_is_about_the_normal_one():
     assert found.value == pytest.approx(squares.mean())
     assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
     assert interval(metric, y, p, seed=0) == found
+
+
+@pytest.mark.parametrize(("positives", "area"), [(13, 0.93), (5, 0.985), (40, 0.75)])
+def test_interval_of_an_area_holds_95_times_in_100_however_few_are_positive(
+    positives: int, area: float
+) -> None:
+    metric, draw = Metric("auc", "binary", ""), np.random.default_rng(5)
+    y = np.repeat([1, 0], [positives, 300])
+    apart = NormalDist().inv_cdf(area) * np.sqrt(2)
+    found = [
+        interval(metric, y, (draw.normal(size=len(y)) + apart * y)[:, None]) for _ in range(400)
+    ]
+    covered = np.mean([one.low <= area <= one.high for one in found])
+    assert 0.92 <= covered <= 0.99
+
+
+def test_interval_of_an_area_at_its_ends() -> None:
+    assert of_area(1.0, 13, 407) == (pytest.approx(0.92, abs=0.005), 1.0)
+    assert of_area(0.0, 407, 13) == (0.0, pytest.approx(0.08, abs=0.005))
+    low, high = of_area(0.5, 20, 30)
+    assert low + high == pytest.approx(1)
+    assert np.isnan(of_area(float("nan"), 0, 9)).all()
+
+
+def test_areas_of_few_positives_are_compared_as_few() -> None:
+    metric, y = Metric("auc", "binary", ""), np.repeat([1, 0], [4, 196])
+    draw = np.random.default_rng(6)
+    dense = (y + draw.normal(size=200))[:, None]
+    compact = dense + 0.3 * draw.normal(size=(200, 1))
+    rows = [metric.prepare(y, p) for p in (dense, compact)]
+    values = np.subtract(*bootstrap(metric, rows[::-1], 0))
+    found = compare(metric, y, dense, compact).difference
+    assert found is not None
+    assert (found.low, found.high) == percentiles(values, 4)
+    low, high = percentiles(values, 200)
+    assert found.high - found.low > 1.3 * (high - low)
 
 
 @pytest.mark.parametrize(("name", "task"), [("accuracy", "binary"), ("auc", "binary")])

@@ -9,7 +9,13 @@ import numpy as np
 
 from prunery.specs.report import ClassFigures, Comparison, Interval
 from worker.engine.evaluation import formulas
-from worker.engine.evaluation.intervals import bootstrap, by_class, of_mean, percentiles
+from worker.engine.evaluation.intervals import (
+    bootstrap,
+    by_class,
+    of_mean,
+    percentiles,
+    varying,
+)
 from worker.engine.evaluation.metrics import Arrays, Metric, Rows
 
 _Z = 1.959963984540054
@@ -42,7 +48,7 @@ def compare(
     else:
         values = bootstrap(metric, [dense, compact], seed)
         difference = metric.of(compact) - metric.of(dense)
-        low, high = percentiles(values[1] - values[0], len(dense[0]))
+        low, high = percentiles(values[1] - values[0], varying(metric, dense))
         found = Comparison(
             difference=Interval(
                 value=difference, low=min(low, difference), high=max(high, difference)

