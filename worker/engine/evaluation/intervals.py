@@ -86,7 +86,7 @@ def of_area(area: float, positives: int, negatives: int) -> tuple[float, float]:
 
 
 def varying(metric: Metric, rows: Rows) -> int:
-    """How many examples a figure varies like the mean of: a ranking like that of its rarer class."""
+    """How many examples a figure is as uncertain as the mean of: a ranking, its rarer class."""
     return min(_classes(rows[0])) if metric.is_area else len(rows[0])
 
 
