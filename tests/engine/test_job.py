@@ -39,6 +39,12 @@ def test_progress_never_falls_and_every_level_is_told(tmp_path: Path) -> None:
     assert [e.level for e in done.events if isinstance(e, LevelEvent)] == [0, 1, 2]
 
 
+def test_the_loop_that_the_recipe_names_trains(tmp_path: Path) -> None:
+    training = {"epochs": 1, "loop": "fit"}  # which no trial chooses
+    done = jobs.prune(tmp_path, {"objective": {}, "schedule": {"rounds": 1}, "training": training})
+    assert done.report.method.training_loop == "fit"
+
+
 def test_weights_masked_in_rounds_hold_the_papers_density(tmp_path: Path) -> None:
     recipe = jobs.merged(WEIGHTS, {"schedule": {"pruning_fraction": 0.2, "rounds": 3}})
     done = jobs.prune(tmp_path, recipe)

@@ -37,7 +37,7 @@ class Bench:
         dataset: None only when nothing is trained and no data was given.
         trained: whether the upload is a trained model, its weights the dense ones.
         loss: what `compile` takes; None when nothing is trained.
-        loop: the training loop, pinned by the first training for all that follow.
+        loop: the training loop of the recipe; of "auto", the first training pins it for the others.
     """
 
     spec: EngineSpec

@@ -48,6 +48,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         model=loaded.model,
         graph=analyse(loaded.model, approximate=recipe.approximate),
         task=Task(kind=summary.task),
+        loop=recipe.training.loop,
         seed=recipe.seed,
     )
     premises.check_names(bench)
