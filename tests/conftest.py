@@ -11,9 +11,12 @@ import pytest
 
 from tests.services import browser, missing, postgres, redis
 
-# Quiet and small: a test's nets are tiny, and the machine's cores are shared.
+# Quiet and small: a test's nets are tiny, and threads that wait for each other burn the cores that
+# the other tests need.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(pool, "1")
 
 
 @pytest.fixture(scope="session")
