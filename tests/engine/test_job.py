@@ -19,10 +19,23 @@ from worker.engine.lottery import finish
 from worker.engine.masks import variable_keys
 
 
-def test_a_unit_job_hands_over_files_that_an_outsider_can_check(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "controls": ["fresh_small", "random_units"]})
-    assert check(done.model, done.out) == []
-    report = done.report
+@pytest.fixture(scope="module")
+def unit_job(tmp_path_factory: pytest.TempPathFactory) -> jobs.Done:
+    """Two rounds of units, and two controls."""
+    recipe = {**ALL_ROUNDS, "controls": ["fresh_small", "random_units"]}
+    return jobs.prune(tmp_path_factory.mktemp("units"), recipe)
+
+
+@pytest.fixture(scope="module")
+def weight_job(tmp_path_factory: pytest.TempPathFactory) -> jobs.Done:
+    """Three rounds of weights, rewound to the initial ones."""
+    recipe = jobs.merged(WEIGHTS, {"schedule": {"pruning_fraction": 0.2, "rounds": 3}})
+    return jobs.prune(tmp_path_factory.mktemp("weights"), recipe)
+
+
+def test_a_unit_job_hands_over_files_that_an_outsider_can_check(unit_job: jobs.Done) -> None:
+    assert check(unit_job.model, unit_job.out) == []
+    report = unit_job.report
     assert report.compact.parameters < report.dense.parameters
     assert report.dense.metric is not None
     assert report.dense.metric.value > 0.6
@@ -31,12 +44,11 @@ def test_a_unit_job_hands_over_files_that_an_outsider_can_check(tmp_path: Path) 
     assert report.proofs[0].verdict == "exact"
 
 
-def test_progress_never_falls_and_every_level_is_told(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, ALL_ROUNDS)
-    shares = [event.share for event in done.events if isinstance(event, ProgressEvent)]
+def test_progress_never_falls_and_every_level_is_told(unit_job: jobs.Done) -> None:
+    shares = [event.share for event in unit_job.events if isinstance(event, ProgressEvent)]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
-    assert [e.level for e in done.events if isinstance(e, LevelEvent)] == [0, 1, 2]
+    assert [e.level for e in unit_job.events if isinstance(e, LevelEvent)] == [0, 1, 2]
 
 
 def test_the_loop_that_the_recipe_names_trains(tmp_path: Path) -> None:
@@ -45,22 +57,19 @@ def test_the_loop_that_the_recipe_names_trains(tmp_path: Path) -> None:
     assert done.report.method.training_loop == "fit"
 
 
-def test_weights_masked_in_rounds_hold_the_papers_density(tmp_path: Path) -> None:
-    recipe = jobs.merged(WEIGHTS, {"schedule": {"pruning_fraction": 0.2, "rounds": 3}})
-    done = jobs.prune(tmp_path, recipe)
+def test_weights_masked_in_rounds_hold_the_papers_density(weight_job: jobs.Done) -> None:
     alive = {"first": 72, "second": 144, "output": 36}
-    for level in done.report.levels[1:]:
+    for level in weight_job.report.levels[1:]:
         for name in alive:
             fraction = (1, 5) if name != "output" else (1, 10)  # the output layer at half of it
             alive[name] -= alive[name] * fraction[0] // fraction[1]
         assert level.density == pytest.approx(sum(alive.values()) / 252)
-    assert check(done.model, done.out, units=False) == []
+    assert check(weight_job.model, weight_job.out, units=False) == []
 
 
-def test_rewinding_brings_the_initial_weights_back(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, WEIGHTS)
-    upload = variable_keys(keras.saving.load_model(done.model, compile=False))
-    mask, rewound = ticket.load(done.out / "ticket.npz")
+def test_rewinding_brings_the_initial_weights_back(weight_job: jobs.Done) -> None:
+    upload = variable_keys(keras.saving.load_model(weight_job.model, compile=False))
+    mask, rewound = ticket.load(weight_job.out / "ticket.npz")
     for key, value in rewound.items():
         assert (value == np.asarray(upload[key])).all()
         assert mask[key].any()
@@ -123,10 +132,7 @@ def test_nothing_within_the_limit_hands_back_the_dense_model(tmp_path: Path) -> 
         "start": "trained",
         "rewind": {"to": "none"},
     }
-    model = jobs.net()
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
-    done = jobs.prune(tmp_path, recipe, model=model)
+    done = jobs.prune(tmp_path, recipe, model=jobs.trained())
     assert done.report.verdict.outcome == "nothing_within"
     assert done.report.chosen_level == 0
 
@@ -170,8 +176,7 @@ def test_distillation_is_a_trial_that_the_report_tells_of(tmp_path: Path) -> Non
 
 
 def test_without_labels_a_trained_model_is_retrained_by_its_dense_self(tmp_path: Path) -> None:
-    model, train = jobs.net(), jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    model, train = jobs.trained(), jobs.blobs(240)
     np.savez(tmp_path / "unlabelled.npz", x=train.x["x"])
     recipe = {**ALL_ROUNDS, "start": "trained", "training": {"distillation": 1, "epochs": 8}}
     done = jobs.prune(tmp_path, recipe, model=model, dataset=tmp_path / "unlabelled.npz")

@@ -18,9 +18,7 @@ from worker.engine.training import State
 
 
 def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -> None:
-    model = jobs.net()
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
+    model = jobs.trained()
     done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
     decisions = {d.field: d.chosen for d in done.report.method.decisions}
     assert decisions["start"] == "trained"
@@ -35,10 +33,8 @@ def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -
 def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
     tmp_path: Path, start: str
 ) -> None:
-    initial, model = jobs.net(3), jobs.net(3)
+    initial, model = jobs.net(3), jobs.trained(3)
     initial.save(tmp_path / "initial.keras")
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
     recipe = jobs.merged(WEIGHTS, {"start": start})
     done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
     assert done.report.levels[0].epochs_trained == 0
@@ -49,10 +45,8 @@ def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
 
 
 def test_known_initial_weights_of_a_plain_net_are_tried(tmp_path: Path) -> None:
-    initial, model = jobs.net(3), jobs.net(3)
+    initial, model = jobs.net(3), jobs.trained(3)
     initial.save(tmp_path / "initial.keras")
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
     recipe = {"objective": {}, "schedule": {"kind": "iterative", "rounds": 1}}
     done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
     (why,) = [d.why for d in done.report.method.decisions if d.field == "rewind.to"]
@@ -64,11 +58,8 @@ def test_known_initial_weights_of_a_plain_net_are_tried(tmp_path: Path) -> None:
 def test_an_upload_found_trained_is_not_rewound_to_weights_that_nobody_knows(
     tmp_path: Path, to: str
 ) -> None:
-    model = jobs.net()
-    train = jobs.blobs(240)
-    model.fit(train.x["x"], train.y["y"], epochs=15, verbose=0)
     with pytest.raises(PruneryError, match="no such weights to go back to") as caught:
-        jobs.prune(tmp_path, {"objective": {}, "rewind": {"to": to}}, model=model)
+        jobs.prune(tmp_path, {"objective": {}, "rewind": {"to": to}}, model=jobs.trained())
     assert [error.pointer for error in caught.value.errors] == ["/rewind/to"]
     assert not list((tmp_path / "levels").glob("0"))
 

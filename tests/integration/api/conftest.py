@@ -62,8 +62,24 @@ def worker(api: TestClient) -> Worker:
 @pytest.fixture
 def pair(api: TestClient, worker: Worker) -> dict[str, str]:
     """A model and a dataset that are ready."""
+    return make_pair(api, worker)
+
+
+def make_pair(api: TestClient, worker: Worker) -> dict[str, str]:
+    """Upload a model and a dataset, and have them found sound."""
     model = files.upload(api, "models", files.model(), "net.keras")["id"]
     dataset = files.upload(api, "datasets", files.dataset(), "d.npz")["id"]
     worker.pass_model(model)
     worker.pass_dataset(dataset)
     return {"model": model, "dataset": dataset}
+
+
+@pytest.fixture(scope="module")
+def asked(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path
+) -> Iterator[tuple[TestClient, dict[str, str]]]:
+    """One API and one pair for all questions of a module that leave nothing behind."""
+    folder = tmp_path_factory.mktemp("asked")
+    shutil.copy(migrated_sqlite, folder / "prunery.db")
+    with client_of(Settings(data_dir=folder, min_free_disk_bytes=0)) as client:
+        yield client, make_pair(client, Worker(client.app.state.context))

@@ -227,8 +227,9 @@ def refuse(api: TestClient, body: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("recipe", "pointer", "instead"), [*ALONE, *TOGETHER], ids=str)
 def test_recipe_is_refused_over_the_api(
-    recipe: Recipe, pointer: str, instead: str, api: TestClient, pair: dict[str, str]
+    recipe: Recipe, pointer: str, instead: str, asked: tuple[TestClient, dict[str, str]]
 ) -> None:
+    api, pair = asked
     found = refuse(api, {**pair, "recipe": recipe})
     assert instead in found[f"/recipe{pointer}"]
 

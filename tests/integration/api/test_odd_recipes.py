@@ -57,6 +57,7 @@ GOOD: list[Recipe] = [
 
 
 @pytest.mark.parametrize("recipe", GOOD, ids=str)
-def test_it_is_taken(recipe: Recipe, api: TestClient, pair: dict[str, str]) -> None:
+def test_it_is_taken(recipe: Recipe, asked: tuple[TestClient, dict[str, str]]) -> None:
+    api, pair = asked
     found = api.post("/v1/checks", json={**pair, "recipe": recipe}).json()
     assert found["fits"], found["problem"]
