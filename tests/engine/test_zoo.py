@@ -49,7 +49,6 @@ def prove(
     found = rebuild.compact(model, graph, kept)
     full = masked.scatter(model, found.model, found.keep, rescaled=found.rescaled)
     compact = uploaded(found.model, folder / "model.keras")
-    full = uploaded(full, folder / "masked.keras")
     keep = {
         key: {str(axis): np.asarray(at).tolist() for axis, at in axes.items()}
         for key, axes in found.keep.items()
