@@ -6,6 +6,7 @@ Keras' own at a place where functions belong. What passes can still be wrong; it
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -72,6 +73,7 @@ def check_model(document: Any, *, max_layers: int = MAX_LAYERS) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("config"), dict):
         raise PruneryError("model_config_invalid", "The configuration is not that of a model.")
     document = {key: value for key, value in document.items() if key != "compile_config"}
+    _check_count(document, max_layers)
     kind = _check(document)
     if kind != "model":
         raise PruneryError(
@@ -79,15 +81,17 @@ def check_model(document: Any, *, max_layers: int = MAX_LAYERS) -> None:
             f"The configuration is that of a {kind}, not of a model.",
             hint="Save a functional or sequential model with model.save('net.keras').",
         )
-    count = sum(
-        1
+
+
+def _check_count(document: dict[str, Any], most: int) -> None:
+    """Stop at the first layer too many: to look at a million of them takes a minute."""
+    layers = (
+        item
         for item in _walk(document)
         if isinstance(item.value, dict) and _kind(item.value) in NAMED_KINDS
     )
-    if count > max_layers:
-        raise PruneryError(
-            "model_too_large", f"The model has {count:,} layers; at most {max_layers:,} fit."
-        )
+    if next(itertools.islice(layers, most, None), None) is not None:
+        raise PruneryError("model_too_large", f"The model has more than {most:,} layers.")
 
 
 def check_compile(document: Any) -> None:
@@ -111,7 +115,8 @@ def _walk(document: Any) -> Iterator[Found]:
         yield item
         value = item.value
         if isinstance(value, list):
-            stack.extend(item._replace(value=child, listed=True) for child in value)
+            _, key, role, layer, _ = item
+            stack.extend(Found(child, key, role, layer, listed=True) for child in value)
         elif isinstance(value, dict):
             if constants.is_constant(value):
                 continue

@@ -147,6 +147,13 @@ def test_too_many_layers_are_refused() -> None:
     assert caught.value.code == "model_too_large"
 
 
+def test_no_more_is_looked_at_than_the_layers_that_fit() -> None:
+    document = keras_config(UNSAFE[0], *[dense(name=f"d{i}") for i in range(20)])
+    with pytest.raises(PruneryError) as caught:
+        config.check_model(document, max_layers=10)
+    assert caught.value.code == "model_too_large"
+
+
 @pytest.mark.parametrize("document", [[], "x", 3, None, {}, {"config": {}}, {"config": []}])
 def test_what_is_no_configuration_is_refused(document: Any) -> None:
     with pytest.raises(PruneryError):
