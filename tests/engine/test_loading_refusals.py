@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from prunery.specs.errors import PruneryError
@@ -41,6 +42,20 @@ def test_weights_that_are_missing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PruneryError) as caught:
         load(path)
     assert caught.value.code == "model_weights_invalid"
+
+
+@pytest.mark.parametrize("name", ["a.keras", "a.h5"])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str) -> None:
+    model = mlp()
+    kernel = model.weights[0]
+    values = np.array(kernel)
+    values[-1, -1] = np.nan
+    kernel.assign(values)
+    model.save(tmp_path / name)
+    with pytest.raises(PruneryError) as caught:
+        load(tmp_path / name)
+    assert caught.value.code == "model_weights_invalid"
+    assert "hidden/kernel' holds NaN" in caught.value.detail
 
 
 def test_a_configuration_that_keras_cannot_build_is_refused(tmp_path: Path) -> None:

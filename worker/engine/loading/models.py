@@ -83,6 +83,7 @@ def _load_archive(path: Path, digest: str, limits: EngineLimits, initial: bool) 
             loaded.optimizer_state = weights.from_keras_file(
                 loaded.model, weights_file, loaded.notes, described.keras_version
             )
+            weights.require_numbers(loaded.model)
             _tell_spent(loaded)
         _load_assets(archive, loaded.model)
     return loaded
@@ -152,6 +153,7 @@ def _load_legacy(
     described = screening.check(document, compile_config, version, limits)
     loaded = _built(described, "h5", digest, limits, initial)
     loaded.optimizer_state = weights.from_hdf5(loaded.model, path, loaded.notes)
+    weights.require_numbers(loaded.model)
     _tell_spent(loaded)
     return loaded
 

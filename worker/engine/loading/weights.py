@@ -120,6 +120,18 @@ def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
     return False
 
 
+def require_numbers(model: keras.Model) -> None:
+    """Raise for weights that hold NaN, with which every answer and every training is NaN."""
+    for variable in model.weights:
+        values = np.asarray(variable)
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise PruneryError(
+                "model_weights_invalid",
+                f"{variable.path[:120]!r} holds NaN, which is not a number.",
+                hint="The training that made it diverged: save the model as it was before.",
+            )
+
+
 def _optimizer_by_order(model: keras.Model, opened: Any, notes: list[str]) -> bool:
     """The optimizer's state of a whole-model .h5 file: Keras 3 wrote its variables in order."""
     optimizer = getattr(model, "optimizer", None)
