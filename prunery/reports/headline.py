@@ -36,6 +36,13 @@ def compose(report: Report, measure: Measure, language: Language) -> Headline:
     if outcome in ("smaller", "over_limit"):
         return _smaller(report, measure, language)
     say = language.gettext
+    if outcome == "nothing_within" and len(report.levels) < 2:
+        return Headline(
+            say("Stopped before a smaller size was done"),
+            "",
+            (say("You get your own model back, trained on your examples and no smaller."),),
+            good=False,
+        )
     if outcome == "nothing_within":
         return Headline(
             say("Nothing could go within your limit"),

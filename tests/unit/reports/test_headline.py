@@ -79,6 +79,15 @@ def test_outcomes_without_a_gain_claim_none(outcome: Any, words: str) -> None:
     assert tell(reports.report(verdict=verdict)) == words
 
 
+def test_a_job_that_was_stopped_before_anything_smaller_blames_no_limit() -> None:
+    verdict = Verdict(outcome="nothing_within", sentence="", shipped="dense")
+    report = reports.report(verdict=verdict, levels=reports.levels()[:1])
+    measure = measures.measure(report, ENGLISH)
+    words = headline.compose(report, measure, ENGLISH)
+    assert words.plain == "Stopped before a smaller size was done"
+    assert not any("curve" in sentence or "lost" in sentence for sentence in words.lead)
+
+
 def test_a_missed_target_is_said_first() -> None:
     verdict = Verdict(outcome="over_limit", sentence="", target_met=True)
     report = reports.report(verdict=verdict)

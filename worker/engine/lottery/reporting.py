@@ -78,6 +78,8 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
         "nothing_to_remove": "No part of this model can be removed; it comes back unchanged.",
         "at_chance": "The model never learned to do better than guessing on these examples.",
     }
+    if len(ladder.records) < 2:
+        words["nothing_within"] = "Stopped before anything smaller was done: the model comes back."
     difference = result.comparison.difference
     sentence = words[outcome]
     if difference is not None and outcome in ("smaller", "over_limit"):
