@@ -103,14 +103,14 @@ class Answers:
 
 
 def field_of(error: FieldError) -> str:
-    """The form's field that a finding is about; the preset where no field shows it."""
+    """The form's field that a finding is about: the free part where none has its name."""
     pointer = error.pointer.removeprefix("/recipe")
     while pointer:
         if pointer in _POINTERS:
             return _POINTERS[pointer]
         pointer = pointer.rpartition("/")[0]
     head = error.pointer.lstrip("/").partition("/")[0]
-    return head if head in ("model", "dataset") else "preset"
+    return head if head in ("model", "dataset", "preset") else "more"
 
 
 def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

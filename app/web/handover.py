@@ -61,16 +61,15 @@ def _file(job: JobView, artifact: ArtifactView, whom: str) -> File:
     return File(url, saved_as(job.name, artifact.name), artifact.size_bytes, whom)
 
 
-def upload_note(report: Report, model: ModelView | None, language: Language) -> str:
-    """Why the file before is not as large as the one that was uploaded, where they differ."""
-    if model is None or abs(report.dense.size_bytes / model.size_bytes - 1) < 0.1:
+def download_note(report: Report, download: File | None, language: Language) -> str:
+    """Why the file to download is not as small as the one that was measured, where they differ."""
+    size = download.size_bytes if download is not None else None
+    if size is None or size < 1.1 * report.compact.size_bytes:
         return ""
-    numbers = Numbers(language)
     return language.gettext(
-        "You uploaded %(upload)s. Trained here and saved with what its optimizer remembers, "
-        "the same model takes %(dense)s; that is what we compare with.",
-        upload=numbers.bytes(model.size_bytes),
-        dense=numbers.bytes(report.dense.size_bytes),
+        "The file to download takes %(size)s: it also holds what its optimizer remembers, so that "
+        "training can go on.",
+        size=Numbers(language).bytes(size),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,17 +18,18 @@ from app.http.request_id import request_id_of
 from app.jobs import creation
 from app.uploads import endpoints as uploads
 from app.uploads import form, receive, service
-from app.uploads.kinds import DATASET, MODEL, Kind
+from app.uploads.kinds import DATASET, MODEL, Kind, UploadTable
 from app.web import language, page, sample
 from app.web.answers import Answers
 from app.web.judging import judge
 from app.web.labels import labels
 from app.web.options import options
-from app.web.problems import Finding, findings, of_recipe
+from app.web.problems import Finding, findings, of_recipe, tell
 from app.web.visitor import Visitor
+from prunery.reports.language import Language
 from prunery.specs import presets, rules
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.errors import PruneryError
+from prunery.specs.errors import Problem, PruneryError
 from prunery.specs.job import DatasetView, JobRequest, ModelView
 
 router = APIRouter(include_in_schema=False)
@@ -48,12 +50,26 @@ def _known(request: Request, ctx: Context, visitor: Identity, answers: Answers) 
     if not (answers.model and answers["dataset"]):
         return []
     try:
+        words = language.of(request)
         with ctx.database.reading() as session:
             find = functools.partial(service.find, session, visitor.owner_id)
             rows = find(MODEL, answers.model), find(DATASET, answers["dataset"])
-            return judge(rows, answers, language.of(request), ctx.settings)
+            rejected = _rejected(rows, words)
+            return rejected or judge(rows, answers, words, ctx.settings)
     except PruneryError:
         return []
+
+
+def _rejected(rows: Sequence[UploadTable], words: Language) -> list[Finding]:
+    """Files that are not kept, so that each has to be chosen again, and what else to answer."""
+    wrong: list[Finding] = []
+    for (field, _), row in zip(FILES, rows, strict=False):
+        if row.status == "rejected" and row.error is not None:
+            told = tell(Problem.model_validate(row.error), words)
+            message = words.gettext("%(problem)s. Choose the file again.", problem=told.title)
+            named = [one for one in told.findings if one.field != field]
+            wrong += [Finding(field, message), *named]
+    return wrong
 
 
 @router.post("/")

@@ -60,6 +60,7 @@ def show_job(
         job = service.show(session, visitor.owner_id, [row])[0]
         levels = service.levels(session, visitor.owner_id, job_id)
         last_seq, deleted = row.last_seq, row.deleted_at is not None
+        asked = (row.finish_requested_at, "finish"), (row.pause_requested_at, "pause")
     if job.status == Status.SUCCEEDED and not deleted:
         return _result(request, ctx, visitor, job, level)
     context: dict[str, Any] = {"job": job, "last_seq": last_seq, "refresh": refresh}
@@ -71,7 +72,9 @@ def show_job(
         return page.answer(request, "ended.html", context)
     measure = progress.measure(_labels(ctx, visitor, job), words)
     context["progress"] = progress.tell(job, levels, measure, words)
-    context["can_finish"] = job.status == Status.RUNNING and bool(levels)
+    running = job.status == Status.RUNNING
+    context["asked"] = next((verb for moment, verb in asked if running and moment), None)
+    context["can_finish"] = running and bool(levels)
     response = page.answer(request, "running.html", context)
     if refresh:
         response.headers["Refresh"] = str(max(refresh, 2))
@@ -98,15 +101,17 @@ def _result(
     words = language.of(request)
     story = tell(report, words, level)
     names = {artifact.name for artifact in job.artifacts}
+    download = handover.main_file(job)
     model = _model(ctx, visitor, job)
     shown = f"levels/{story.ladder.shown.level}/model.keras" if story.ladder else ""
     context = {
         "job": job,
         "story": story,
         "levels_url": f"/jobs/{job.id}",
-        "upload_note": handover.upload_note(report, model, words),
+        "download_note": handover.download_note(report, download, words),
         "files": handover.files(job, words),
-        "download": handover.main_file(job),
+        "download": download,
+        "again": recall(job, words, ctx.settings.deadline_seconds),
         "level_file": shown if shown in names else "",
         "usage": handover.usage(job, report, model),
     }

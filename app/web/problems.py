@@ -63,13 +63,13 @@ def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list
 
 
 def _named(error: FieldError, answers: Answers, language: Language) -> Finding:
-    """A finding under the name of its field; where that is a file, with the name of its array."""
-    field = field_of(error)
-    message = in_words(plain(error.message, language), language, field)
-    if answers.is_unread(field):
-        message = how_to_write(language, field)
+    """A finding under the name of its field, with its place in a file or in what is JSON."""
+    field, message = field_of(error), plain(error.message, language)
     name = labels(language).get(field)
-    array = error.pointer.removeprefix("/dataset/")
-    if field == "dataset" and array != error.pointer:
-        name = f"{name} ({array})"
-    return Finding(field, f"{name}: {message}" if name else message)
+    if answers.is_unread(field):
+        return Finding(field, f"{name}: {how_to_write(language, field)}")
+    if field != "more":  # where JSON is written, its own words are right
+        message = in_words(message, language, field)
+    place = error.pointer.removeprefix("/recipe").removeprefix("/dataset").strip("/")
+    inside = f" ({place.replace('/', '.')})" if field in ("dataset", "more") and place else ""
+    return Finding(field, f"{name}{inside}: {message}" if name else message)

@@ -19,6 +19,7 @@ _FIELDS = {
     **{".".join(field.path): name for name, field in fields.BY_NAME.items()},
     **{field.path[-1]: name for name, field in fields.BY_NAME.items() if "_" in field.path[-1]},
     "initial_model": "initial",
+    "label_column": "label_column",
     "objective": "objective",
 }
 # Words of the language before they are fields: only the whole path means the field.

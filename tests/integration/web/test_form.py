@@ -151,6 +151,9 @@ def test_any_field_of_a_recipe_can_be_given_as_json(web: TestClient) -> None:
     assert answer.status_code == 303
     wrong = web.post("/", files=both(), data={"more": '{"scope": "everywhere"}'})
     assert wrong.status_code == 422
+    misspelt = web.post("/", files=both(), data={"more": '{"training": {"epoch": 3}}'})
+    said = "Any other field of a recipe (training.epoch): There is no such field. Did you mean"
+    assert f'<a href="#more">{said}' in html.unescape(misspelt.text)
     plain = web.post("/", files=both(), data={"more": "smaller, please"})
     assert "Any other field of a recipe: Write a JSON object." in plain.text
 
@@ -211,6 +214,9 @@ def test_a_file_that_the_sandbox_rejects_is_told_with_its_reason(
     assert "These files need a change" in page.text
     assert "Keras cannot load it." in page.text
     assert "Start shrinking" not in page.text
+    form = web.get(address.replace("/check", "/")).text
+    assert 'href="#dataset">Keras cannot load this model. Choose the file again.' in form
+    assert "article.keras" in form
 
 
 def test_another_site_cannot_send_the_form(web: TestClient) -> None:

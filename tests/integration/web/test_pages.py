@@ -196,11 +196,34 @@ def test_with_keys_a_browser_signs_in(settings: Settings) -> None:
         assert client.get("/jobs").status_code == 401
 
 
-def test_a_file_that_grew_in_training_is_explained(scenes: Scenes) -> None:
-    text = scenes.client.get(address(scenes, "done")).text
-    assert "You uploaded" not in text
+def test_what_a_file_holds_besides_the_model_is_explained(scenes: Scenes) -> None:
+    assert "its optimizer remembers" not in scenes.client.get(address(scenes, "done")).text
     usual = reports.report()
-    heavy = usual.dense.model_copy(update={"size_bytes": 2 * usual.dense.size_bytes})
     job_id = scenes.new_job("With an optimizer that remembers")
-    scenes.succeed(job_id, usual.model_copy(update={"dense": heavy}))
-    assert "You uploaded 1.15" in scenes.client.get(f"/jobs/{job_id}").text
+    compact = usual.compact.model_copy(update={"size_bytes": 7000})
+    scenes.succeed(job_id, usual.model_copy(update={"compact": compact}))
+    text = scenes.client.get(f"/jobs/{job_id}").text
+    assert "The file to download takes 8.00\u00a0kB: it also holds what its optimizer" in text
+
+
+def test_a_result_leads_back_to_its_answers(scenes: Scenes) -> None:
+    text = scenes.client.get(address(scenes, "done")).text
+    led = re.search(r'href="(/\?[^"]+)">Change something</a>', text)
+    assert led is not None
+    assert "clothes.npz" in scenes.client.get(html.unescape(led[1])).text
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("finish", "the best size so far is packed next"), ("pause", "asked to pause")],
+)
+def test_what_was_asked_of_a_running_job_is_acknowledged(
+    scenes: Scenes, verb: str, said: str
+) -> None:
+    page = address(scenes, "running")
+    assert said not in scenes.client.get(page).text
+    scenes.client.post(f"{page}/{verb}")
+    text = scenes.client.get(page).text
+    assert said in text
+    assert f'action="{page}/{verb}"' not in text
+    assert f'action="{page}/cancel"' in text
