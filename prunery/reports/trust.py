@@ -11,7 +11,7 @@ from prunery.reports.ladder import limit_of_levels
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Proof, Report
+from prunery.specs.report import Interval, Proof, Report
 
 FEW_EXAMPLES = 1_000
 
@@ -167,20 +167,20 @@ def _few_to_choose_by(report: Report, measure: Measure, language: Language) -> I
 
 
 def _passed_over(report: Report, language: Language) -> Iterator[Check]:
-    """Where the luckiest size is smaller than the one that was taken."""
+    """Where a smaller size may have had luck, good or bad."""
     chosen = next((level for level in report.levels if level.chosen), None)
-    worst = limit_of_levels(report)
-    if chosen is None or worst is None:
+    worst, allowed = limit_of_levels(report), report.comparison.allowed_drop
+    if chosen is None or worst is None or allowed is None:
         return
-    up = report.task.metric_higher_is_better
-    lucky = any(
-        level.within_limit is False
+    sign = 1 if report.task.metric_higher_is_better else -1
+    missed = [
+        level.metric
+        for level in report.levels
+        if level.within_limit is False
         and level.metric is not None
         and level.live_parameters < chosen.live_parameters
-        and (level.metric.value >= worst if up else level.metric.value <= worst)
-        for level in report.levels
-    )
-    if lucky:
+    ]
+    if any(sign * found.value >= sign * worst for found in missed):
         yield Check(
             language.gettext("A smaller size was passed over"),
             language.gettext(
@@ -189,6 +189,20 @@ def _passed_over(report: Report, language: Language) -> Iterator[Check]:
             ),
             tone="note",
         )
+    elif any(_could_hold(found, worst, allowed) for found in missed):
+        yield Check(
+            language.gettext("A smaller size may be as good"),
+            language.gettext(
+                "It missed your limit by so little that it may have been bad luck. With more "
+                "examples to choose by you may get it."
+            ),
+            tone="note",
+        )
+
+
+def _could_hold(found: Interval, worst: float, allowed: float) -> bool:
+    """Whether examples that cannot show the allowed loss leave it open that a figure holds."""
+    return found.low <= worst <= found.high and found.high - found.low > 2 * allowed
 
 
 def shipped(report: Report, measure: Measure, language: Language) -> Iterator[Check]:

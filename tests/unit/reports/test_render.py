@@ -243,6 +243,20 @@ def test_a_smaller_size_that_may_have_been_lucky_is_told(value: float, told: boo
     assert ("A smaller size was passed over" in html) == told
 
 
+@pytest.mark.parametrize(
+    ("half", "allowed", "told"), [(0.02, 0.01, True), (0.004, 0.01, False), (0.02, 0.03, False)]
+)
+def test_a_smaller_size_that_may_have_had_bad_luck_is_told(
+    half: float, allowed: float, told: bool
+) -> None:
+    *others, last = reports.levels()
+    metric = Interval(value=0.8700, low=0.8700 - half, high=0.8700 + half)
+    level = last.model_copy(update={"metric": metric, "within_limit": False})
+    comparison = reports.comparison(allowed_drop=allowed)
+    html = render(reports.report(levels=(*others, level), comparison=comparison))
+    assert ("A smaller size may be as good" in html) == told
+
+
 @pytest.mark.parametrize(("examples", "told"), [(14, True), (99, True), (300, False)])
 def test_a_size_chosen_by_single_answers_is_told(examples: int, told: bool) -> None:
     data = Data(examples={"train": 1_000, "validation": examples, "test": 5_000})
