@@ -42,7 +42,7 @@ def test_widths_grow_to_whole_blocks_and_never_by_much():
 
 @pytest.mark.parametrize("optimizer", sorted(_OPTIMIZERS))
 def test_the_added_units_stay_exactly_zero_and_the_rest_is_trained_as_ever(optimizer):
-    model, same = _deep(), _deep()
+    model, same, split = _deep(), _deep(), blobs(64)  # four whole batches
     half = {"first/kernel": np.arange(6 * 21).reshape(6, 21) % 2 == 0}
     plan = _plan(optimizer, schedule="constant_ema")
     wide = aligned(model, plan)
@@ -51,15 +51,15 @@ def test_the_added_units_stay_exactly_zero_and_the_rest_is_trained_as_ever(optim
         *("first/bias", "first/kernel", "output/kernel", "second/bias", "second/kernel")
     ]
     start = wide.widen(capture(model))
-    inner = train(wide.model, blobs(), None, plan, state=start, masks=wide.widen_masks(half))
+    inner = train(wide.model, split, None, plan, state=start, masks=wide.widen_masks(half))
     narrow = wide.narrow(inner.state)
     for key, value in wide.widen(narrow).weights.items():
         np.testing.assert_array_equal(value, inner.state.weights[key], err_msg=key)
     for key, value in wide.widen(narrow).optimizer.items():
         np.testing.assert_array_equal(value, inner.state.optimizer[key], err_msg=key)
 
-    train(model, blobs(), None, plan, masks=half)
-    train(same, blobs(), None, _plan(optimizer, loop="graph", schedule="constant_ema"), masks=half)
+    train(model, split, None, plan, masks=half)
+    train(same, split, None, _plan(optimizer, loop="graph", schedule="constant_ema"), masks=half)
     assert not model.get_layer("first").kernel.numpy()[~half["first/kernel"]].any()
     for one, other in zip(weights(model), weights(same), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)

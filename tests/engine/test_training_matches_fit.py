@@ -54,7 +54,7 @@ def test_every_kind_of_optimizer_takes_the_steps_of_fit(name):
         shuffle=False,
         loop="graph",
     )
-    ours, fitted = _both(mlp(), blobs(), plan)
+    ours, fitted = _both(mlp(), blobs(64), plan)  # two whole batches
     for one, other in zip(ours, fitted, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
 
