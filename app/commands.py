@@ -26,14 +26,13 @@ STOP_SECONDS = 15.0
 
 def register(app: typer.Typer) -> None:
     """Join the `prunery` command."""
-    from app.explain import job
+    from app.accounts.commands import keys
+    from app.jobs.commands import job
 
-    app.add_typer(job, name="job")
     app.command("up")(up)
     app.command("migrate")(migrate)
     app.command("serve")(serve)
-    from app.accounts.commands import keys
-
+    app.add_typer(job, name="job")
     app.add_typer(keys, name="keys")
 
 

@@ -1,13 +1,11 @@
-"""`prunery job explain ID`: all that is known of a job, for whoever is on call."""
+"""All that is known of a job, for whoever is on call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,40 +13,11 @@ from app.core import clock
 from app.core.tables import ArtifactTable, JobEventTable, JobLevelTable, JobTable, WorkerTable
 from prunery.specs.errors import PruneryError
 
-job = typer.Typer(no_args_is_help=True, help="Look into jobs of this machine's service.")
 QUIET = ("recipe", "checkpoint", "metrics")
 
 
-@job.callback()
-def group() -> None:
-    """Look into jobs of this machine's service."""
-
-
-@job.command()
-def explain(
-    job_id: Annotated[str, typer.Argument(help="The job's id.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder given to `prunery up`.", show_default=".data")
-    ] = None,
-    events: Annotated[int, typer.Option(help="How many of the last events.")] = 20,
-) -> None:
-    """Show a job's row, lease, events, levels and files, straight from the database."""
-    from app.core import settings
-    from app.core.database import Database
-
-    chosen = settings.load()
-    if data is not None:
-        chosen = chosen.model_copy(update={"data_dir": data})
-    database = Database(chosen.database)
-    try:
-        with database.reading() as session:
-            for line in _lines(session, job_id, events):
-                typer.echo(line)
-    finally:
-        database.dispose()
-
-
-def _lines(session: Session, job_id: str, most: int) -> Iterator[str]:
+def lines(session: Session, job_id: str, most: int) -> Iterator[str]:
+    """A job's row, lease, last `most` events, levels and files."""
     row = session.get(JobTable, job_id)
     if row is None:
         raise PruneryError("not_found", f"There is no job {job_id} in this database.")

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.core import clock
-from app.explain import job
+from app.jobs.commands import job
 from prunery.specs.errors import PruneryError
 from tests.stand_in.service import Service
 from worker.runner.claim import claim_job
