@@ -167,6 +167,13 @@ def _settle_task(bench: Bench) -> None:
         why_metric=metric.why,
         classes=dataset.classes,
     )
+    first, *others = [tensor.name for tensor in bench.summary.outputs]
+    if others:
+        bench.reporter.warn(
+            "one_output",
+            f"Sizes are judged by the output {first} alone: look at what the others lose before "
+            "you use the model.",
+        )
     lengths.settle(bench)
     bench.facts["class_weight"] = class_weighting.settle(bench)
 
