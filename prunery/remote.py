@@ -15,12 +15,13 @@ from prunery.asked import read_recipe
 from prunery.client import Client
 from prunery.connection import RemoteError
 from prunery.progress import INTERRUPTED, JobBar, file_bar
+from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView
 from prunery.tables import result_table
 
 MODEL_SUFFIXES = {".keras", ".h5", ".hdf5"}
-DATASET_SUFFIXES = {".npz", ".csv", ".zip"}
+DATASET_SUFFIXES = {".npz", ".csv", ".tsv", ".zip"}
 WANTED = ("model.keras", "report.html", "report.json", "certificate.json")
 
 Server = Annotated[
@@ -29,6 +30,7 @@ Server = Annotated[
 Key = Annotated[str | None, typer.Option("--key", envvar="PRUNERY_KEY", help="An API key.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Job = Annotated[str, typer.Argument(help="The id of a job (job_...).")]
+LabelColumn = Annotated[str | None, typer.Option(help="Label column of a table.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A folder for the files.")]
 
 _console = Console(highlight=False)
@@ -47,14 +49,15 @@ def register(app: typer.Typer) -> None:
 
 def push(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
+    label_column: LabelColumn = None,
     server: Server = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload models (.keras, .h5) and datasets (.npz, .csv, .zip); print their ids."""
+    """Upload models (.keras, .h5) and datasets (.npz, .csv, .tsv, .zip); print their ids."""
     with Client(server, key) as client:
         for file in files:
-            view = _push(client, file, quiet=as_json)
+            view = _push(client, file, label_column, quiet=as_json)
             if as_json:
                 _print_json(view.model_dump(mode="json"))
             else:
@@ -78,6 +81,7 @@ def prune(
     initial_model: Annotated[
         str | None, typer.Option(help="The model before it was trained: a file or an id.")
     ] = None,
+    label_column: LabelColumn = None,
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None,
     detach: Annotated[bool, typer.Option(help="Print the job's id and don't wait.")] = False,
     out: Out = None,
@@ -91,7 +95,7 @@ def prune(
         raise typer.BadParameter(str(error)) from error
     with Client(server, key) as client:
         model_id = _uploaded(client, model, "mdl_")
-        dataset_id = _uploaded(client, dataset, "dst_") if dataset else None
+        dataset_id = _uploaded(client, dataset, "dst_", label_column) if dataset else None
         options = {"name": name} if name else {}
         if initial_model is not None:
             options["initial_model"] = _uploaded(client, initial_model, "mdl_")
@@ -156,7 +160,12 @@ def cancel(job: Job, server: Server = None, key: Key = None) -> None:
 
 
 def _push(
-    client: Client, file: Path, *, as_model: bool = False, quiet: bool = False
+    client: Client,
+    file: Path,
+    label_column: str | None = None,
+    *,
+    as_model: bool = False,
+    quiet: bool = False,
 ) -> ModelView | DatasetView:
     """Upload by what the file's name says; a .zip may hold either, which `as_model` settles."""
     suffix = file.suffix.lower()
@@ -167,13 +176,14 @@ def _push(
     with file_bar(console, file.name) as progress:
         if suffix in MODEL_SUFFIXES or (as_model and suffix == ".zip"):
             return client.upload_model(file, progress=progress)
-        return client.upload_dataset(file, progress=progress)
+        options = DatasetOptions(label_column=label_column)
+        return client.upload_dataset(file, options=options, progress=progress)
 
 
-def _uploaded(client: Client, given: str, prefix: str) -> str:
+def _uploaded(client: Client, given: str, prefix: str, label_column: str | None = None) -> str:
     file = Path(given)
     if file.is_file():
-        view = _push(client, file, as_model=prefix == "mdl_")
+        view = _push(client, file, label_column, as_model=prefix == "mdl_")
         if not view.id.startswith(prefix):
             wanted = "model" if prefix == "mdl_" else "dataset"
             raise typer.BadParameter(f"{file} is not a {wanted}")

@@ -125,6 +125,19 @@ def test_a_zip_in_the_models_place_is_sent_as_a_model(
     assert "nor one .h5 file with its architecture" in json.loads(refused.stderr)["detail"]
 
 
+def test_the_label_column_of_a_table_is_asked_for_and_taken(
+    service_url: str, tmp_path: Path
+) -> None:
+    table = tmp_path / "sales.tsv"
+    table.write_text("a\tb\tc\n" + "".join(f"{i}\t{i % 5}\t{i % 3}\n" for i in range(60)))
+    unclear = _prunery("push", table, "--server", service_url)
+    assert unclear.returncode == 1
+    assert json.loads(unclear.stderr)["code"] == "csv_label_ambiguous"
+    named = _prunery("push", table, "--label-column", "c", "--server", service_url, "--json")
+    assert named.returncode == 0, named.stderr
+    assert json.loads(named.stdout)["summary"]["labels"][0]["classes"] == ["0", "1", "2"]
+
+
 def test_wrong_usage_exits_2_and_says_how_to_use_it() -> None:
     wrong = _prunery("prune", "nowhere.keras", "nowhere.npz")
     assert wrong.returncode == 2
