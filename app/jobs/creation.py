@@ -16,9 +16,9 @@ from app.core.settings import Settings
 from app.core.tables import DatasetTable, JobTable, ModelTable
 from app.http import plain
 from app.jobs.repository import JobRepository
+from app.uploads import names
 from app.uploads import service as uploads
 from app.uploads.kinds import DATASET, MODEL, Kind, UploadTable
-from app.uploads.names import clean
 from prunery.screening import fit
 from prunery.specs import presets, rules
 from prunery.specs.datasets import DatasetSummary
@@ -103,7 +103,7 @@ def create(
     }
     model = cast(ModelTable, rows["/model"])
     check_fit(model, cast("DatasetTable | None", rows.get("/dataset")), made.recipe)
-    name = clean(made.name or model.filename, "job")
+    name = names.plain(made.name or model.filename, "job")
     row = new_row(owner_id, made, settings.queue, name, request_id, clock.now())
     jobs.add(row)
     events.append_status(session, row.id, Status.QUEUED, 0)

@@ -190,5 +190,6 @@ async def download(request: Request, ctx: Ctx, caller: Caller, job_id: str, name
 def saved_as(job_name: str, artifact: str) -> str:
     """A name that says what the file is, wherever it ends up: `net-compact.keras`."""
     stem = re.sub(r"\.(keras|h5|hdf5)$", "", job_name, flags=re.IGNORECASE)[:80]
+    stem = re.sub(r"[/\\]+", "-", stem)
     named = "compact.keras" if artifact == "model.keras" else artifact.replace("/", "-")
     return f"{stem}-{named}"

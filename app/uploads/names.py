@@ -8,11 +8,15 @@ LONGEST = 200
 
 
 def clean(name: str | None, default: str) -> str:
-    """The last part of `name` without what could move a cursor, split a header or hide an end."""
-    last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    """The last part of a path, without what could move a cursor, split a header or hide an end."""
+    return plain((name or "").replace("\\", "/").rsplit("/", 1)[-1], default)
+
+
+def plain(name: str, default: str) -> str:
+    """The same for a name that is no path: what a person calls a job may hold slashes."""
     shown = "".join(
         letter
-        for letter in last
+        for letter in name
         if unicodedata.category(letter) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
     ).strip()
     if len(shown) > LONGEST:

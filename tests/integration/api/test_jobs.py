@@ -295,3 +295,14 @@ def test_jobs_can_be_asked_for_by_status(api: TestClient, pair: Pair, worker: Wo
     found = api.get("/v1/jobs", params={"status": "queued"}).json()["items"]
     assert [job["id"] for job in found] == [two]
     assert api.get("/v1/jobs", params={"status": "lost"}).json()["code"] == "request_invalid"
+
+
+def test_a_name_may_hold_slashes_and_its_files_do_not(
+    api: TestClient, pair: Pair, worker: Worker
+) -> None:
+    job = start(api, pair, name="cats / dogs\u202e")
+    assert job["name"] == "cats / dogs"
+    worker.hand_over(job["id"], "model.keras", b"PK", "application/zip")
+    worker.move(job["id"], Status.SUCCEEDED)
+    file = api.get(f"/v1/jobs/{job['id']}/artifacts/model.keras")
+    assert 'filename="cats - dogs-compact.keras"' in file.headers["content-disposition"]
