@@ -55,4 +55,6 @@ else
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --no-build-isolation --editable .
 fi
+# Ours, too: most of it is imported by no other process.
+"$VENV/bin/python" -m compileall -q prunery app worker migrations
 touch "$VENV/.installed"
