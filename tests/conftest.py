@@ -15,8 +15,11 @@ from tests.services import browser, missing, postgres, redis
 # the other tests need.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-for pool in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(pool, "1")
+for threads in (
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"),
+    "PRUNERY_ENGINE_THREADS",  # of the engines that a service under test starts
+):
+    os.environ.setdefault(threads, "1")
 
 
 @pytest.fixture(scope="session")
