@@ -193,6 +193,19 @@ def test_silent_relu_unit_is_not_dead():
     assert "a/kernel" not in compacted(model, {}).keep
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_sum_over_any_length_is_no_constant(axis: int):
+    """At one length it looks like one, be it of the batch."""
+    inputs = keras.Input((None, 3))
+    x = layers.Dense(6, "sigmoid", name="a")(inputs)
+    x = ops.sum(x, axis=axis, keepdims=True) + layers.Dense(6)(inputs)
+    model = randomise(keras.Model(inputs, layers.Dense(3, name="out")(x)))
+    mask = {"a/kernel": np.ones((3, 6), bool)}
+    mask["a/kernel"][:, [1, 4]] = False
+    masks.apply(model, mask)
+    assert compacted(model, mask).model.get_layer("a").units == 6
+
+
 def residual() -> keras.Model:
     inputs = keras.Input((8, 8, 3))
     x = stem = layers.Conv2D(12, 3, padding="same", name="stem")(inputs)

@@ -22,7 +22,8 @@ from worker.engine.graph.walk import graph_of, nodes_in_order
 
 # Rounding of one value computed at several places, relative to it.
 _SAME = 1e-12
-_PROBES = 3
+# Probes, and the length of free dimensions: a sum over either is constant at one length alone.
+_RUNS = ((3, probes.FREE_DIMENSION), (1, 2 * probes.FREE_DIMENSION))
 
 # Each output channel of these depends on the input channel of the same number alone.
 CHANNELWISE = (
@@ -152,10 +153,11 @@ class Observed:
     def __init__(self, model: keras.Model, graph: Graph) -> None:
         self._graph = graph
         self._ranges: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
-        _, given = probes.inputs_for(model, {}, probes.Plan(0), 0)
         fixed = model.inputs[0].shape[0]
-        given = [value[-(fixed or _PROBES) :] if fixed else value[:_PROBES] for value in given]
-        stepwise.run(model, given, watch=self._watch)
+        for count, free in _RUNS:
+            _, given = probes.inputs_for(model, {}, probes.Plan(0), 0, free=free)
+            chosen = slice(-fixed, None) if fixed else slice(count)
+            stepwise.run(model, [value[chosen] for value in given], watch=self._watch)
 
     def _watch(self, node: Any, values: list[Any], _outputs: list[Any]) -> None:
         if not getattr(node.operation, "weights", ()):

@@ -48,19 +48,24 @@ def plan(model: keras.Model, examples: int) -> Plan:
 
 
 def inputs_for(
-    model: keras.Model, given: Mapping[str, np.ndarray], wanted: Plan, seed: int
+    model: keras.Model,
+    given: Mapping[str, np.ndarray],
+    wanted: Plan,
+    seed: int,
+    *,
+    free: int = FREE_DIMENSION,
 ) -> tuple[int, list[np.ndarray]]:
     """How many of the user's examples come first, and all probes, flat in `model.inputs` order.
 
     After the user's examples: random ones of the same mean and spread, scaled ones, zeros, and
-    ones where a single value is not zero.
+    ones where a single value is not zero. Without examples, free dimensions are `free` long.
     """
     rng = np.random.default_rng(seed)
     count = min((len(value) for value in given.values()), default=0)
     chosen = np.sort(rng.permutation(count)[: wanted.examples])
     own = [np.asarray(given[name])[chosen] for name in input_names(model)] if count else None
     extra = [
-        _extra(tensor, None if own is None else own[k], rng, wanted)
+        _extra(tensor, None if own is None else own[k], rng, wanted, free)
         for k, tensor in enumerate(model.inputs)
     ]
     if own is None:
@@ -72,11 +77,11 @@ def inputs_for(
 
 
 def _extra(
-    tensor: Any, own: np.ndarray | None, rng: np.random.Generator, wanted: Plan
+    tensor: Any, own: np.ndarray | None, rng: np.random.Generator, wanted: Plan, free: int
 ) -> np.ndarray:
     total, drawn = wanted.extra, wanted.random + wanted.scaled
     if own is None:
-        shape = tuple(size or FREE_DIMENSION for size in tensor.shape[1:])
+        shape = tuple(size or free for size in tensor.shape[1:])
     else:
         shape = own.shape[1:]
     found = np.zeros((total, *shape), np.float64 if "float" in tensor.dtype else tensor.dtype)
