@@ -190,3 +190,26 @@ def constant_that_is_not_zero():
     inputs, x = features()
     x = ops.sigmoid(layers.Dense(8)(x)) + 0.25
     return classified(inputs, layers.Dense(5, "sigmoid")(ops.cos(x)))
+
+
+@topology(shrinks=False)
+def divided_by_what_may_be_zero():
+    """0 / 0 is not 0, nor is a weight of 0 times it."""
+    inputs, x = features()
+    return classified(inputs, x / layers.Dense(8)(inputs))
+
+
+@topology(shrinks=False)
+def standardised_over_time():
+    """Without an epsilon: what is 0 at every step has no spread to be divided by."""
+    inputs = sequence()
+    x = layers.Conv1D(8, 2)(inputs)
+    x = (x - ops.mean(x, axis=1, keepdims=True)) / ops.std(x, axis=1, keepdims=True)
+    return classified(inputs, x)
+
+
+@topology()
+def logarithms():
+    """Softplus of a removed channel is no 0, whose logarithm would be infinite."""
+    inputs, x = features()
+    return classified(inputs, ops.log(layers.Dense(7, "softplus")(x)))

@@ -112,6 +112,8 @@ def _holds(
             places = np.moveaxis(e, axis, 0)[gone]
             zero[axis].seen[gone] = True
             zero[axis].zero[gone] &= ~places.any(axis=tuple(range(1, places.ndim)))
+            if kind == "positive" and e.dtype.kind == "f" and not np.isfinite(places).all():
+                return False  # 0 / 0 times a weight of 0 is no 0.
             stays = np.take(stays, kept, axis=axis)
         if not _equal(stays, g):
             return False

@@ -41,8 +41,12 @@ def elementwise(tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
             return axes
     else:
         axes = [dict(call.first.axes)]
-    zero = _keeps_zero(operation, call)
-    return [{a: value.through(zero) for a, value in one.items()} for one in axes]
+    value = _where_removed(operation, call)
+    if not np.isfinite(value):
+        text = f"{tracer.path(operation)} has no finite value where a channel was removed."
+        for flow in call.flows:
+            tracer.freeze(flow, tracer.why(operation, text))
+    return [{a: known.through(value == 0) for a, known in one.items()} for one in axes]
 
 
 def transpose(_tracer: Tracer, operation: Any, call: Call) -> list[Axes]:
@@ -75,12 +79,14 @@ def _plain(leaf: Any) -> bool:
     return leaf is None or isinstance(leaf, Flow | int | float | str)
 
 
-def _keeps_zero(operation: Any, call: Call) -> bool:
-    """Whether the operation gives 0 where all its tensors are 0."""
+def _where_removed(operation: Any, call: Call) -> float:
+    """What comes out where a channel was removed, of 0 or, where it need not be 0, of 0.5."""
 
     def fill(leaf: Any) -> Any:
-        return ops.zeros((1,), dtype=leaf.dtype) if isinstance(leaf, Flow) else leaf
+        if not isinstance(leaf, Flow):
+            return leaf
+        zero = any(value.zero.any() for value in leaf.axes.values())
+        return ops.cast(0.0 if zero else 0.5 if "float" in leaf.dtype else 1, leaf.dtype)
 
     args, kwargs = tree.map_structure(fill, (call.args, dict(call.kwargs)))
-    value = np.asarray(ops.convert_to_numpy(operation(*args, **kwargs)))
-    return not value.any()
+    return float(ops.convert_to_numpy(operation(*args, **kwargs)))
