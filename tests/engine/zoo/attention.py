@@ -151,6 +151,15 @@ def attention_by_einsum():
 
 
 @topology()
+def attention_in_one_operation():
+    """The root of what is left of a head is not the root that scores were divided by."""
+    inputs = sequence(6, 5)
+    query, key, value = (layers.Reshape((6, 3, 4))(layers.Dense(12)(inputs)) for _ in range(3))
+    x = ops.dot_product_attention(query, key, value, is_causal=True)
+    return pooled(inputs, layers.Dense(5)(layers.Reshape((6, 12))(x)))
+
+
+@topology()
 def attention_pooling():
     """One learned weight for each step."""
     inputs = sequence(6, 5)

@@ -33,6 +33,8 @@ def editors(operation: Any, call: Call, outputs: list[dict[int, Axis]]) -> Edits
         return indexing.take(operation, call)
     if name == "Slice":
         return indexing.part(operation, call, outputs[0])
+    if name == "DotProductAttention":
+        return _attention(call)
     return constants(operation, call)
 
 
@@ -73,3 +75,22 @@ def _split(operation: Any, call: Call) -> Edits:
             config["indices_or_sections"] = points
 
     return Edits(config=edit, follows=(value.ids,))
+
+
+def _attention(call: Call) -> Edits:
+    """Scores are divided by the root of the heads' size, whatever is left of it.
+
+    Keras takes the shape of the output from the query, so values lose what queries lose.
+    """
+    query, value = call.argument(0, "query"), call.argument(2, "value")
+    dims, given = query.at(-1), value.at(-1)
+    if dims is None or given is None:
+        return Edits()
+
+    def edit(args: Any, kwargs: Any, cut: Cut) -> tuple[Any, Any]:
+        if len(cut.keep(dims.ids)) == len(dims) or call.argument(5, "scale") is not None:
+            return args, kwargs
+        scale = float(np.float32(1.0) / np.sqrt(np.float32(len(dims))))
+        return args[:5], {**kwargs, "scale": scale}
+
+    return Edits(arguments=edit, follows=(dims.ids,), ties=((dims.ids, given.ids),))
