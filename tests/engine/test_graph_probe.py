@@ -118,6 +118,7 @@ def summed(x: Any, y: Any) -> Any:
 
 
 MATRIX = np.random.default_rng(0).normal(size=(6, 6)).astype("float32")
+KERNEL = np.random.default_rng(0).normal(size=(3, 3, 6, 4)).astype("float32")
 # Each is frozen or exact. `free` says which: whether the channels that it reads may go.
 MIXING: dict[str, tuple[Net, bool]] = {
     "sort": (lambda x: ops.sort(conv(x)), False),
@@ -157,6 +158,10 @@ MIXING: dict[str, tuple[Net, bool]] = {
     "matrix before channels": (lambda x: ops.matmul(MATRIX, ops.swapaxes(conv(x), 2, 3)), True),
     "tensordot": (lambda x: ops.tensordot(conv(x), MATRIX, axes=1), True),
     "einsum with a matrix": (lambda x: ops.einsum("bhwc,cd->bdhw", conv(x), MATRIX), True),
+    "convolved": (lambda x: ops.conv(conv(x), KERNEL, padding="same"), True),
+    "blurred": (lambda x: ops.depthwise_conv(conv(x), KERNEL[..., :1], padding="same"), True),
+    "multiplied": (lambda x: ops.depthwise_conv(conv(x), KERNEL), True),
+    "normed": (lambda x: ops.batch_normalization(conv(x), MATRIX[0], MATRIX[1] ** 2, -1), True),
     "first three": (lambda x: conv(x)[..., :3], True),
     "one of them": (lambda x: conv(x)[..., 2:3], True),
     "split": (lambda x: (lambda p: p[0] * ops.sigmoid(p[1]))(ops.split(conv(x), 2, -1)), True),

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import tree
 
 from worker.engine.graph.edits import Edits
-from worker.engine.graph.flow import Call, Flow
+from worker.engine.graph.flow import Call, Flow, is_array
 from worker.engine.graph.record import Cut
 
 FAILURES = (
@@ -92,7 +92,11 @@ class Bench:
 
     def _arguments(self, inputs: dict[int, Any]) -> tuple[Any, Any]:
         def fill(leaf: Any) -> Any:
-            return inputs[id(leaf)] if isinstance(leaf, Flow) else leaf
+            if isinstance(leaf, Flow):
+                return inputs[id(leaf)]
+            # A convolution, unlike a product, takes no two precisions at once.
+            floating = is_array(leaf) and "float" in str(leaf.dtype)
+            return keras.ops.cast(leaf, "float64") if floating else leaf
 
         args, kwargs = tree.map_structure(fill, (self.call.args, dict(self.call.kwargs)))
         return args, kwargs

@@ -105,3 +105,8 @@ def flows_of(value: Any) -> list[Flow]:
     if isinstance(value, list | tuple):
         return [flow for item in value for flow in flows_of(item)]
     return []
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether an argument is a constant array."""
+    return isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy")

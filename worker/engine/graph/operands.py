@@ -10,7 +10,7 @@ import numpy as np
 from keras import tree
 
 from worker.engine.graph.edits import Edits
-from worker.engine.graph.flow import Axis, Call, Flow
+from worker.engine.graph.flow import Axis, Call, Flow, is_array
 from worker.engine.graph.record import Cut
 
 # Axes of an operand by name: those of one name are of one length.
@@ -21,7 +21,7 @@ _ROWS, _INNER, _COLUMNS = "rows", "inner", "columns"
 def constants(operation: Any, call: Call) -> Edits:
     """x * scale, x @ matrix: a constant loses what the tensors lose."""
     leaves = tree.flatten((call.args, dict(call.kwargs)))
-    at = [n for n, leaf in enumerate(leaves) if isinstance(leaf, Flow) or _is_array(leaf)]
+    at = [n for n, leaf in enumerate(leaves) if isinstance(leaf, Flow) or is_array(leaf)]
     if all(isinstance(leaves[n], Flow) for n in at):
         return Edits()
     named = dict(zip(at, _names(operation, [leaves[n] for n in at]), strict=True))
@@ -32,7 +32,7 @@ def constants(operation: Any, call: Call) -> Edits:
         for axis, value in leaves[n].axes.items()
         for name in named[n][axis : axis + 1]
     }
-    shrinking = [n for n in at if _is_array(leaves[n])]
+    shrinking = [n for n in at if is_array(leaves[n])]
 
     def edit(args: Any, kwargs: Any, cut: Cut) -> tuple[Any, Any]:
         new = tree.flatten((args, kwargs))
@@ -42,10 +42,6 @@ def constants(operation: Any, call: Call) -> Edits:
         return tuple(changed[0]), dict(changed[1])
 
     return Edits(arguments=edit)
-
-
-def _is_array(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray) or hasattr(leaf, "numpy")
 
 
 def _shrunk(leaf: Any, names: Names, axes: dict[Hashable, Axis], cut: Cut) -> Any:
@@ -74,6 +70,8 @@ def _names(operation: Any, operands: list[Any]) -> list[Names]:
         return [first, second]
     if kind == "Tensordot":
         return _contracted(operation.axes, *ranks)
+    if kind in ("Conv", "DepthwiseConv"):
+        return _convolved(operation, *ranks)
     return [list(range(-rank, 0)) for rank in ranks]
 
 
@@ -81,6 +79,14 @@ def _letters(side: str, rank: int) -> Names:
     before, _, after = side.partition("...")
     dots = rank - len(before) - len(after)
     return [*before, *range(-dots, 0), *after]
+
+
+def _convolved(operation: Any, rank: int, kernel_rank: int) -> list[Names]:
+    """kernel (size..., in, out)."""
+    first = (operation.data_format or keras.config.image_data_format()) == "channels_first"
+    names: list[Names] = [[(0, n) for n in range(rank)], [(1, n) for n in range(kernel_rank)]]
+    names[0][1 if first else -1] = names[1][-2]
+    return names
 
 
 def _contracted(axes: Any, first: int, second: int) -> list[Names]:
