@@ -12,6 +12,7 @@ SIZES = {
     "units", "filters", "groups", "num_heads", "num_query_heads", "num_key_value_heads", "head_dim",
     "key_dim", "value_dim", "output_dim", "output_shape", "target_shape", "indices_or_sections",
     "newshape", "shape", "sections", "mean", "variance", "scale", "offset", "dim",
+    "n",
 }  # fmt: skip
 # Shapes that Keras writes down for building, and the arguments of operations in the graph.
 SHAPES = {"build_config", "build_input_shape", "batch_shape", "batch_input_shape", "input_shape"}

@@ -160,6 +160,16 @@ def attention_in_one_operation():
 
 
 @topology()
+def attention_by_repeating_weights():
+    """One copy of a step's weight for each channel: as many as there are channels left."""
+    inputs = sequence(6, 5)
+    x = layers.Bidirectional(layers.GRU(4, return_sequences=True))(inputs)
+    weight = layers.Activation("softmax")(layers.Flatten()(layers.Dense(1, "tanh")(x)))
+    weight = layers.Permute((2, 1))(layers.RepeatVector(8)(weight))
+    return classified(inputs, ops.sum(layers.Multiply()([x, weight]), axis=1))
+
+
+@topology()
 def attention_pooling():
     """One learned weight for each step."""
     inputs = sequence(6, 5)

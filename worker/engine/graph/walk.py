@@ -12,7 +12,7 @@ from keras.src.models.functional import Functional
 from worker.engine.graph import probe
 from worker.engine.graph.flow import Axes, Axis, Call, Flow, flows_of
 from worker.engine.graph.record import Cut, Edit
-from worker.engine.graph.rules import WITH_WEIGHTS, WITHOUT_WEIGHTS
+from worker.engine.graph.rules import MAKING, WITH_WEIGHTS, WITHOUT_WEIGHTS
 from worker.engine.graph.tracer import Tracer
 
 _MERGE = "Save the model as it was before quantising, with its adapters merged."
@@ -135,7 +135,7 @@ def _read(tracer: Tracer, operation: Any, call: Call) -> Sequence[Axes]:
         return WITH_WEIGHTS[type(operation)](tracer, operation, call)
     if _weights(operation):
         return unknown(tracer, operation, call)
-    if not any(flow.axes for flow in call.flows):
+    if not any(flow.axes for flow in call.flows) and type(operation) not in MAKING:
         return [{} for _ in call.outputs]
     rule = WITHOUT_WEIGHTS.get(type(operation), probe.probe)
     return rule(tracer, operation, call)

@@ -72,6 +72,9 @@ WITH_WEIGHTS: dict[type, Rule] = {
     layers.AdditiveAttention: attention.additive,
 }
 
+# They give a tensor channels that it did not have.
+MAKING = (layers.RepeatVector,)
+
 WITHOUT_WEIGHTS: dict[type, Rule] = {
     layers.UnitNormalization: normalization.unit,
     layers.Softmax: pointwise.softmax,

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from keras import layers
+from keras.src.ops import numpy as numpy_ops
 
 from worker.engine.graph import layout
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
 from worker.engine.graph.record import Cut
+from worker.engine.graph.rules.dense import count
 from worker.engine.graph.tracer import Tracer
 
 # Free dimensions take these sizes while places are tracked; they are unequal on purpose.
 _FREE = (6, 10, 14, 15)
+_TURNING = (layers.Permute, numpy_ops.Transpose)
+_SCALING = (layers.Multiply, numpy_ops.Multiply)
 
 
 def permute(_tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
@@ -22,10 +27,28 @@ def permute(_tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     return [{new: x.axes[old] for new, old in enumerate(order) if old in x.axes}]
 
 
-def repeat(_tracer: Tracer, _layer: Any, call: Call) -> list[Axes]:
-    """RepeatVector: (features) becomes (n, features)."""
-    features = call.first.at(1)
-    return [{} if features is None else {2: features}]
+def repeat(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
+    """RepeatVector: (features) becomes (n, features).
+
+    Turned round, to scale another tensor's channels, there is one copy for each of them.
+    """
+    axes = {axis + 1: value for axis, value in call.first.axes.items()}
+    if _scales_channels(layer):
+        copies = tracer.ids.fresh(layer.n)
+        tracer.record.port(layer, "n", copies, tracer.tied(layer))
+        tracer.record.edit(layer, count("n", copies))
+        axes[1] = Axis.of(copies, False)
+    return [axes]
+
+
+def _scales_channels(layer: Any) -> bool:
+    turned = [node.operation for node in layer._outbound_nodes]
+    readers = [node.operation for operation in turned for node in operation._outbound_nodes]
+    return (
+        bool(readers)
+        and all(type(operation) in _TURNING for operation in turned)
+        and all(type(operation) in _SCALING for operation in readers)
+    )
 
 
 def flatten(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
