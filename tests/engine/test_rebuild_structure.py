@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -86,6 +87,17 @@ def test_configurations_keep_everything_but_sizes():
     assert before == after
     assert found.get_layer("a").compute_dtype == "float16"
     assert found.get_layer("a").kernel.dtype == "float32"
+
+
+def test_what_wrappers_hold_is_named_as_in_the_upload(tmp_path: Path):
+    """Loaded, both directions of this one hold an `lstm_cell`, and the path names neither."""
+    x = keras.Input((5, 3))
+    y = layers.Bidirectional(layers.RNN(layers.LSTMCell(6)), name="both")(x)
+    randomise(keras.Model(x, layers.Dense(2)(y))).save(tmp_path / "net.keras")
+    model = keras.saving.load_model(tmp_path / "net.keras")
+    _, found = cut(model)
+    assert list(variable_keys(found.model)) == list(variable_keys(model))
+    assert found.model.get_layer("both").forward_layer.cell.units == 3
 
 
 def test_trainable_flags_are_kept():

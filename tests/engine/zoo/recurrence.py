@@ -106,6 +106,15 @@ def time_distributed_model():
     return classified(inputs, layers.GRU(6)(layers.Dense(7, "relu")(x)))
 
 
+@topology()
+def wrappers_in_wrappers():
+    """Keras names what these hold otherwise after loading than after building."""
+    x = inputs = keras.Input((3, 4, 5))
+    x = layers.TimeDistributed(layers.TimeDistributed(layers.Dense(7, "relu")))(x)
+    x = layers.TimeDistributed(layers.Bidirectional(layers.GRU(5)))(x)
+    return classified(inputs, layers.LSTM(4)(x))
+
+
 @topology(words=9)
 def masked_words():
     inputs = keras.Input((7,), dtype="int32")

@@ -19,9 +19,9 @@ def clone(model: keras.Model) -> keras.Model:
         twin = type(model).from_config(model.get_config())
     if not twin.built:
         twin.build_from_config(model.get_build_config())
-    theirs = masks.variable_keys(model, seeds=True)
-    for key, variable in masks.variable_keys(twin, seeds=True).items():
-        variable.assign(theirs[key].value)
+    pair = (masks.variable_keys(one, seeds=True).values() for one in (model, twin))
+    for theirs, variable in zip(*pair, strict=True):
+        variable.assign(theirs.value)
     copy_assets(model, twin)
     return twin
 

@@ -15,13 +15,13 @@ import numpy as np
 from keras import tree
 
 from prunery.specs.errors import PruneryError
-from worker.engine.compaction.cloning import copy_assets
+from worker.engine.compaction.cloning import clone, copy_assets
 from worker.engine.compaction.configuration import Axes, cut_constants, edited
 from worker.engine.compaction.optimizer import compile_like
 from worker.engine.compaction.slices import copy_states, copy_weights, rescaling
 from worker.engine.graph import Cut, Graph, Kept
 from worker.engine.graph.walk import graph_of, nodes_in_order
-from worker.engine.masks import key_of
+from worker.engine.masks import key_of, variable_keys
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
         raise PruneryError("internal", "the graph was read from another model")
     keep = graph.keep(kept)
     smaller = _Builder(graph, graph.cut(kept)).model(model)
+    if list(variable_keys(smaller)) != list(variable_keys(model)):
+        # Keras names what wrappers hold by how it was built; the upload was built from a file.
+        smaller = clone(smaller)
     rescaled = copy_weights(model, smaller, graph, kept, keep)
     copy_states(model, smaller)
     copy_assets(model, smaller)
