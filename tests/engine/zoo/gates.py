@@ -95,6 +95,14 @@ def mixed_over_time():
 
 
 @topology()
+def mixed_over_time_by_einsum():
+    """The channels pass between two labels of the kernel, and count in the shape of the output."""
+    inputs = sequence(6, 5)
+    x = layers.EinsumDense("btc,tcd->btd", (6, 8), bias_axes="td", activation="relu")(inputs)
+    return pooled(inputs, layers.EinsumDense("btc,ts->bsc", (4, 8), bias_axes="s")(x))
+
+
+@topology()
 def transposed_by_operation():
     inputs = image(5)
     x = ops.transpose(layers.Conv2D(6, 1, activation="relu")(inputs), (0, 3, 1, 2))

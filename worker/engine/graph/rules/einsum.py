@@ -10,7 +10,7 @@ import numpy as np
 from worker.engine.graph import biases
 from worker.engine.graph.flow import Axes, Axis, Call, Flow
 from worker.engine.graph.ids import FIXED
-from worker.engine.graph.record import Cut
+from worker.engine.graph.record import Cut, Edit
 from worker.engine.graph.rules import activation
 from worker.engine.graph.tracer import Tracer
 
@@ -55,6 +55,7 @@ def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         tracer.freeze(x, tracer.why(layer, f"The equation {layer.equation} repeats a label."))
         return [{}]
     labels = _kernel_labels(tracer, layer, equation, x)
+    passing: dict[str, Axis] = {}
     axes: dict[int, Axis] = {}
     for axis, value in x.axes.items():
         label = next((c for c, at in equation.inputs.items() if at == axis), None)
@@ -63,7 +64,7 @@ def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
             shifted = axis if layer.equation.strip().startswith("...") else axis - x.rank + out.rank
             axes[shifted] = value
         elif label not in equation.kernel and label in equation.output:
-            axes[equation.output[label]] = value
+            axes[equation.output[label]] = passing[label] = value
         elif label not in equation.kernel:
             text = f"{tracer.path(layer)} sums over it without a weight."
             tracer.freeze(x, tracer.why(layer, text), axis)
@@ -72,7 +73,7 @@ def einsum_dense(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
             axes[equation.output[label]] = Axis.of(value.ids, True)
     if layer.bias is not None:
         axes = _biased(tracer, layer, axes, Flow(equation.shape(x, out)))
-    tracer.record.edit(layer, _resized(layer, equation, labels))
+    tracer.record.edit(layer, _resized(equation, labels | passing))
     return [activation.after(tracer, layer, layer.activation, axes)]
 
 
@@ -103,7 +104,7 @@ def _biased(tracer: Tracer, layer: Any, axes: dict[int, Axis], out: Flow) -> dic
     return {at: value.with_zero(at in bias and len(bias[at]) > 1) for at, value in axes.items()}
 
 
-def _resized(layer: Any, equation: _Equation, labels: dict[str, Axis]) -> Any:
+def _resized(equation: _Equation, labels: dict[str, Axis]) -> Edit:
     def edit(config: dict[str, Any], cut: Cut) -> None:
         given = config["output_shape"]
         sizes = [given] if isinstance(given, int) else list(given)
@@ -112,7 +113,6 @@ def _resized(layer: Any, equation: _Equation, labels: dict[str, Axis]) -> Any:
                 sizes[-back] = len(cut.keep(labels[label].ids))
         config["output_shape"] = sizes[0] if isinstance(given, int) else tuple(sizes)
 
-    del layer
     return edit
 
 
