@@ -80,10 +80,7 @@ def _extra(
     tensor: Any, own: np.ndarray | None, rng: np.random.Generator, wanted: Plan, free: int
 ) -> np.ndarray:
     total, drawn = wanted.extra, wanted.random + wanted.scaled
-    if own is None:
-        shape = tuple(size or free for size in tensor.shape[1:])
-    else:
-        shape = own.shape[1:]
+    shape = tuple(size or free for size in tensor.shape[1:]) if own is None else own.shape[1:]
     found = np.zeros((total, *shape), np.float64 if "float" in tensor.dtype else tensor.dtype)
     if "float" not in tensor.dtype:
         # Indices, flags: only values that were seen are known to be valid.

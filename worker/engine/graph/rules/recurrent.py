@@ -37,8 +37,6 @@ def recurrent(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
         tracer.freeze(x, tracer.why(layer, text))
         return [{} for _ in call.outputs]
     zero = _started(tracer, layer, call.argument(1, "initial_state"), found.states)
-    for variable, state in zip(_state_variables(layer), found.states, strict=False):
-        tracer.follows(layer, variable, 1, state.ids, "stat")
     whole = type(layer) is layers.RNN
 
     def edit(config: dict[str, Any], cut: Cut) -> None:
@@ -70,8 +68,6 @@ def convolutional(tracer: Tracer, layer: Any, call: Call) -> list[Axes]:
     if not _separate(tracer, layer, cell, units):
         out = Axis.of(units, False)
     zero = _started(tracer, layer, call.argument(1, "initial_state"), [out, out], first=first)
-    for variable in _state_variables(layer):
-        tracer.follows(layer, variable, 1 if first else len(variable.shape) - 1, units, "stat")
 
     def edit(config: dict[str, Any], cut: Cut) -> None:
         config["filters"] = len(cut.keep(units))
@@ -163,11 +159,6 @@ def _started(
 def _freeze_time(tracer: Tracer, layer: Any, x: Flow) -> None:
     for axis in x.without(-1):
         tracer.freeze(x, tracer.why(layer, f"{tracer.path(layer)} steps along it."), axis)
-
-
-def _state_variables(layer: Any) -> list[Any]:
-    states = tree.flatten(layer.states) if layer.stateful and layer.states is not None else []
-    return [state for state in states if hasattr(state, "assign")]
 
 
 def _width(cell: Any) -> int:
