@@ -108,7 +108,7 @@ class Connection:
     def _unreachable(self, error: httpx2.TransportError) -> PruneryError:
         return PruneryError(
             "service_unavailable",
-            f"{self.url} does not answer: {error or type(error).__name__}.",
+            f"{self.url} does not answer: {str(error).rstrip('.') or type(error).__name__}.",
             hint="Is the server running, and is the address right? `prunery up` starts one here; "
             "PRUNERY_URL or --server names another.",
         )

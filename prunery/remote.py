@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from prunery.asked import read_recipe
 from prunery.client import Client
@@ -18,7 +17,7 @@ from prunery.progress import INTERRUPTED, JobBar, file_bar
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView
-from prunery.tables import result_table
+from prunery.tables import jobs_table, result_table
 
 MODEL_SUFFIXES = {".keras", ".h5", ".hdf5"}
 DATASET_SUFFIXES = {".npz", ".csv", ".tsv", ".zip"}
@@ -31,9 +30,9 @@ Key = Annotated[str | None, typer.Option("--key", envvar="PRUNERY_KEY", help="An
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Job = Annotated[str, typer.Argument(help="The id of a job (job_...).")]
 LabelColumn = Annotated[str | None, typer.Option(help="Label column of a table.")]
-Out = Annotated[Path | None, typer.Option("--out", help="A folder for the files.")]
+Out = Annotated[Path | None, typer.Option("--out", file_okay=False, help="A folder for the files.")]
 
-_console = Console(highlight=False)
+_console = Console(highlight=False, markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -139,11 +138,7 @@ def jobs(server: Server = None, key: Key = None, as_json: AsJson = False) -> Non
     if as_json:
         _print_json([job.model_dump(mode="json") for job in found])
         return
-    table = Table("job", "name", "status", "done", "created", box=None)
-    for job in found:
-        created = f"{job.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(job.id, job.name, job.status, f"{job.progress:.0%}", created)
-    _console.print(table)
+    _console.print(jobs_table(found))
 
 
 def finish(job: Job, server: Server = None, key: Key = None) -> None:

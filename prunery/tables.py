@@ -1,16 +1,22 @@
-"""The result as a terminal shows it: dense against compact."""
+"""A result and a list of jobs as a terminal shows them."""
 
 from __future__ import annotations
 
-from rich import box
-from rich.table import Table
+from collections.abc import Iterable
 
+from rich import box
+from rich.table import Column, Table
+from rich.text import Text
+
+from prunery.specs.job import JobView
 from prunery.specs.report import Interval, Latency, ModelFigures, Report
 
 
 def result_table(report: Report, reference: dict[str, tuple[str, str]] | None = None) -> Table:
     """Dense against compact, 80 columns wide; `reference` holds an article's by row name."""
-    table = Table(title=report.name, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(report.name), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     table.caption = "Below each measured value: its 95% interval on the test examples."
     table.caption_justify = "left"
     table.add_column("", no_wrap=True)
@@ -66,3 +72,14 @@ def _latency(dense: Latency, compact: Latency) -> tuple[str, str, str, str]:
     change = f"{ratio:.2f}x faster" if ratio > 1.1 else "no faster"
     name = f"ms at batch {dense.examples}"
     return name, f"{dense.median_ms:.3f}", f"{compact.median_ms:.3f}", change
+
+
+def jobs_table(found: Iterable[JobView]) -> Table:
+    """A line a job; its id is never cut short, for it is what other commands ask for."""
+    table = Table(Column("job", no_wrap=True, min_width=30), box=None)
+    for heading in ("name", "status", "done", "created"):
+        table.add_column(heading)
+    for job in found:
+        created = f"{job.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(job.id, Text(job.name), job.status, f"{job.progress:.0%}", created)
+    return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from prunery.reports.language import SOURCE, load
@@ -31,7 +32,7 @@ def judge(found: dict[str, Any], options: DatasetOptions, recipe: Recipe) -> dic
 def show(found: dict[str, Any], console: Console) -> None:
     """Model, groups, what is left alone and why, and the dataset beside them."""
     summary, prunability = found["summary"], found["prunability"]
-    console.print(f"[bold]{summary['name']}[/bold]: {summary['layers']} layers, "
+    console.print(f"[bold]{escape(summary['name'])}[/bold]: {summary['layers']} layers, "
                   f"{summary['parameters']:,} parameters, task: {summary['task']}")  # fmt: skip
     for note in summary["notes"]:
         console.print(f"Note: {note}", markup=False)
@@ -40,7 +41,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         groups.add_column(heading, justify="left" if heading in ("group", "layers") else "right")
     for group in prunability["groups"]:
         counts = (f"{group[name]:,}" for name in ("units", "parameters", "flops"))
-        groups.add_row(group["name"], ", ".join(group["layers"]), *counts)
+        groups.add_row(escape(group["name"]), escape(", ".join(group["layers"])), *counts)
     console.print(groups)
     for info in prunability["frozen"]:
         way_out = f" {info['way_out']}" if info.get("way_out") else ""

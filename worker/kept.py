@@ -23,7 +23,14 @@ def kept(out: Path, files: Iterable[Path | None], *asked: str) -> Iterator[Path]
     is done, for then `out` holds another answer. Raises `conflict` while another run is at work.
     """
     folder = _beside(out, _digest(out, files, asked))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PruneryError(
+            "request_invalid",
+            f"No folder can be made beside {out}: {error.strerror}.",
+            hint="Give another --out.",
+        ) from None
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         _claim(descriptor)

@@ -40,7 +40,8 @@ Architecture = Annotated[
 ]
 Preset = Annotated[str | None, typer.Option(help="quick, balanced, smallest, article, paper")]
 RecipeFile = Annotated[
-    Path | None, typer.Option(exists=True, help="A recipe, or a report.json to repeat.")
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="A recipe, or a report.json to repeat."),
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="key.path=value, for example training.epochs=5")
@@ -80,12 +81,15 @@ def inspect_command(
 def prune_command(
     model: Model,
     dataset: Dataset = None,
-    out: Annotated[Path, typer.Option(help="Folder for the result.")] = Path("pruned"),
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the result.")] = (
+        Path("pruned")
+    ),
     preset: Preset = None,
     recipe: RecipeFile = None,
     settings: Settings = None,
     initial_model: Annotated[
-        Path | None, typer.Option(exists=True, help="The model before it was trained.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The model before it was trained."),
     ] = None,
     label_column: Annotated[str | None, typer.Option(help="Label column of a CSV.")] = None,
     feature_column: Annotated[
@@ -122,7 +126,7 @@ def prune_command(
         raise typer.Exit(INTERRUPTED) from None
     from prunery.tables import result_table
 
-    console = Console()
+    console = Console(markup=False)
     console.print(result_table(report))
     console.print(report.verdict.sentence)
     for warning in report.warnings:

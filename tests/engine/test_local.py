@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from click.testing import Result
@@ -147,3 +148,27 @@ def test_the_command_names_weights_and_architecture_as_they_came(tmp_path: Path)
     words = shlex.split(report.method.command)
     assert words[3] == "net.weights.h5"
     assert words[words.index("--architecture") + 1] == "net.json"
+
+
+def test_a_place_where_nothing_can_be_made_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PruneryError) as caught, kept(tmp_path / "file" / "out", []):
+        pass
+    assert (caught.value.code, caught.value.hint) == ("request_invalid", "Give another --out.")
+
+
+def test_training_without_examples_is_wrong_use(tmp_path: Path) -> None:
+    jobs.net().save(tmp_path / "net.keras")
+    with pytest.raises(PruneryError) as caught:
+        local.prune(tmp_path / "net.keras", None, {}, tmp_path / "out")
+    assert exit_code(caught.value) == 2
+    assert [one.pointer for one in caught.value.errors] == ["/dataset"]
+    assert "set training.epochs to 0" in caught.value.detail
+
+
+def test_layers_may_be_named_like_markup(tmp_path: Path) -> None:
+    layers = [keras.Input((4,)), keras.layers.Dense(8, name="[b]x"), keras.layers.Dense(3)]
+    keras.Sequential(layers, name="[-b]").save(tmp_path / "net.keras")
+    found = CliRunner().invoke(build(), ["local", "inspect", str(tmp_path / "net.keras")])
+    assert found.exit_code == 0, found.output
+    assert "[b]x" in found.stdout

@@ -23,7 +23,7 @@ from prunery.specs.report import (
     Task,
     Verdict,
 )
-from prunery.tables import result_table, rows
+from prunery.tables import jobs_table, result_table, rows
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -158,3 +158,12 @@ def test_somebody_elses_figures_stand_in_columns_of_their_own() -> None:
     assert "0.8554" in lines[row + 1]
     assert all(len(line) <= 80 for line in lines)
     assert "…" not in output.getvalue()
+
+
+def test_an_id_is_never_cut_short_and_a_name_is_no_markup() -> None:
+    job_id, told = "job_" + "0" * 26, io.StringIO()
+    name = "[/b] a name that leaves no room for anything else " * 2
+    job = _job().model_copy(update={"id": job_id, "name": name})
+    Console(file=told, width=80).print(jobs_table([job]))
+    assert job_id in told.getvalue()
+    assert "[/b]" in told.getvalue()

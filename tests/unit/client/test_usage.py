@@ -21,6 +21,8 @@ from prunery.specs.errors import CODES, PruneryError
         ("prune", "mdl_1", "dst_1", "--set", "epochs"),
         ("prune", "mdl_1", "dst_1", "--recipe", "nowhere.json"),
         ("prune", "mdl_1", "dst_1", "--recipe", __file__),
+        ("prune", "mdl_1", "dst_1", "--out", __file__),
+        ("local", "prune", __file__, "--out", __file__),
         ("jobs", "--nonsense"),
     ],
     ids=" ".join,

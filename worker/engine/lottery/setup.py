@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from prunery.specs.errors import PruneryError
+from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineSpec
 from prunery.specs.models import TaskKind
 from prunery.specs.recipe import Recipe
@@ -60,7 +60,8 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         _settle_task(bench)
         premises.check_rewind_point(bench)
     elif recipe.training.epochs != 0:
-        raise PruneryError("dataset_mismatch", "Training needs a dataset, and none was given.")
+        message = "Training needs a dataset; without one, set training.epochs to 0."
+        raise of_fields([FieldError(pointer="/dataset", message=message)], "request_invalid")
     premises.check_labels(bench)
     settle_start(bench)
     if bench.trained and bench.trains and _chooses(bench):
