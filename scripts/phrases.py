@@ -25,6 +25,7 @@ SPOKEN = (
     "app/uploads",
 )
 SILENT = (
+    "app/jobs/commands.py",
     "app/jobs/stream.py",
     "prunery/specs/errors.py",
     "prunery/specs/presets.py",
