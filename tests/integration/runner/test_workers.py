@@ -6,8 +6,10 @@ import contextlib
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +51,7 @@ def worker(
     try:
         yield process
     finally:
+        process.send_signal(signal.SIGCONT)  # one that a failed test left asleep would never end
         process.terminate()
         process.wait(20)
     assert ("Traceback" in log.read_text()) == surprises
@@ -115,6 +118,20 @@ def test_a_pickled_message_is_refused_and_runs_nothing(service: Service, tmp_pat
     assert not canary.exists()
 
 
+def _put_to_sleep(process: subprocess.Popen[bytes], service: Service) -> None:
+    """Stop it between two writes: asleep in the middle of one, it would lock SQLite for all."""
+    path = service.context.settings.data_dir / "prunery.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=0.1)) as database:
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            with contextlib.suppress(sqlite3.OperationalError):
+                database.execute("BEGIN IMMEDIATE")
+                database.rollback()
+                return
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("service", ["folder"], indirect=True)
 def test_a_worker_that_slept_through_its_lease_changes_nothing(
     service: Service, tmp_path: Path
@@ -123,7 +140,7 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(
     service.context.broker.publish(service.context.database, "job", job_id, "cpu")
     with worker(service, tmp_path / "sleeper") as sleeper:
         wait_for(lambda: service.job(job_id).stage == "retraining")
-        sleeper.send_signal(signal.SIGSTOP)  # its engine goes on, unheard
+        _put_to_sleep(sleeper, service)  # its engine goes on, unheard
         with worker(service, tmp_path / "log"):
             wait_for(lambda: service.job(job_id).attempt == 2)
             sleeper.send_signal(signal.SIGCONT)
