@@ -133,7 +133,11 @@ def settle(session: Session, claim: Claim, settings: Settings, ending: Ending) -
 
 def deadline(claim: Claim) -> Problem:
     seconds = claim.job.deadline_seconds
-    detail = f"The job did not end within its deadline of {seconds} s." if seconds else "It took too long."
+    detail = (
+        f"The job did not end within its deadline of {seconds} s."
+        if seconds
+        else "It took too long."
+    )
     return PruneryError("deadline_exceeded", detail).problem()
 
 
