@@ -20,6 +20,8 @@ from prunery.specs.recipe import Recipe
 # Measured on two cores: whole jobs of seven small tasks (docs/measurements.md).
 FLOPS_PER_SECOND = 2e10
 SECONDS_PER_STEP = 4e-4
+# Judging, averages, what is kept of each: as long for the smallest level as for the dense network.
+SECONDS_PER_EPOCH = 0.04
 SECONDS_PER_JOB = 6.0
 SECONDS_PER_LEVEL = 0.5
 SECONDS_PER_LAYER = 0.05
@@ -75,7 +77,9 @@ def estimate(
     seconds = made + SECONDS_PER_JOB
     if dataset is not None and recipe.training.epochs:
         examples = training_examples(dataset, options)
-        seconds += _trainings(recipe, levels) * _once(model, recipe, examples)
+        seconds += _trainings(recipe, levels, LEAST_OF_DENSE) * _once(model, recipe, examples)
+        epochs = lengths.epochs(recipe, examples)
+        seconds += _trainings(recipe, levels, 1.0) * epochs * SECONDS_PER_EPOCH
     return Duration(least_seconds=seconds.least, most_seconds=seconds.most)
 
 
@@ -116,13 +120,14 @@ def _once(model: ModelSummary, recipe: Recipe, examples: int) -> float:
     epochs = lengths.epochs(recipe, examples)
     flops = model.flops or 2 * model.parameters
     arithmetic = PASSES * flops * examples / FLOPS_PER_SECOND
-    return epochs * (arithmetic + lengths.steps_per_epoch(recipe, examples) * SECONDS_PER_STEP)
+    steps = lengths.steps_per_epoch(recipe, examples) * SECONDS_PER_STEP
+    return epochs * (arithmetic + steps)
 
 
-def _trainings(recipe: Recipe, levels: Span) -> Span:
-    """How many dense trainings the whole job is worth."""
+def _trainings(recipe: Recipe, levels: Span, least: float) -> Span:
+    """How many dense trainings the whole job is worth; none costs less than `least` of one."""
     training = recipe.training
-    level = Span(_ladder(recipe, levels.least), _ladder(recipe, levels.most))
+    level = Span(_ladder(recipe, levels.least, least), _ladder(recipe, levels.most, least))
     if training.schedule == "auto" or recipe.rewind.to == "auto":
         level += Span(0, 1)  # several ways are tried at the first level
     controls = len(recipe.controls) * 0.5
@@ -142,12 +147,12 @@ def _retraining(recipe: Recipe) -> float:
     return 1.0 if "auto" in (dense, again) else float(again) / max(1.0, float(dense))
 
 
-def _ladder(recipe: Recipe, levels: float) -> float:
+def _ladder(recipe: Recipe, levels: float, least: float) -> float:
     """Trainings of so many levels; a net with fewer units is cheaper, one with a mask is not."""
     if recipe.granularity != "unit":
         return levels
     left = 1 - recipe.schedule.pruning_fraction
-    return sum(max(LEAST_OF_DENSE, left**k) for k in range(1, math.ceil(levels) + 1))
+    return sum(max(least, left**k) for k in range(1, math.ceil(levels) + 1))
 
 
 def _levels(recipe: Recipe) -> Span:
