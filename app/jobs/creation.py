@@ -150,7 +150,7 @@ def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -
 
     Raises: `recipe_invalid` where only the recipe is wrong, else `dataset_mismatch`.
     """
-    with _pointing_into_body(but=fit.FILES):
+    with _pointing_into_body():
         fit.require(
             ModelSummary.model_validate(model.summary),
             None if dataset is None else DatasetSummary.model_validate(dataset.summary),
@@ -170,20 +170,20 @@ def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: s
 
 
 @contextmanager
-def _pointing_into_body(but: str | None = None) -> Iterator[None]:
-    """Findings of a recipe lead to where a request holds it; `but`: those of files do already."""
+def _pointing_into_body() -> Iterator[None]:
+    """Findings of a recipe lead to where a request holds it."""
     try:
         yield
     except PruneryError as error:
-        errors = in_body(error.errors, but)
+        errors = in_body(error.errors)
         raise PruneryError(error.code, error.detail, hint=error.hint, errors=errors) from None
 
 
-def in_body(errors: Sequence[FieldError], but: str | None = None) -> tuple[FieldError, ...]:
-    """Pointers into a recipe as pointers into the body of POST /v1/jobs."""
+def in_body(errors: Sequence[FieldError]) -> tuple[FieldError, ...]:
+    """Pointers into a recipe as pointers into the body of POST /v1/jobs; those of files are."""
     return tuple(
         one
-        if but is not None and one.pointer.startswith(but)
+        if one.pointer.startswith(fit.FILES)
         else one.model_copy(update={"pointer": f"/recipe{one.pointer}"})
         for one in errors
     )

@@ -18,7 +18,6 @@ from app.core.tables import ArtifactTable, JobTable
 from app.jobs.creation import Order, count, in_body, new_row
 from app.jobs.repository import JobRepository
 from app.uploads import service as uploads
-from prunery.screening import fit
 from prunery.specs.errors import Problem, PruneryError
 from prunery.specs.job import TERMINAL, ArtifactView, JobView, LevelView, Status
 from prunery.specs.recipe import Recipe
@@ -228,7 +227,7 @@ def _told(error: dict[str, Any] | None) -> Problem | None:
     if error is None:
         return None
     problem = Problem.model_validate(error)
-    return problem.model_copy(update={"errors": in_body(problem.errors, fit.FILES)})
+    return problem.model_copy(update={"errors": in_body(problem.errors)})
 
 
 def artifact_view(row: ArtifactTable) -> ArtifactView:
