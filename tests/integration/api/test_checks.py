@@ -43,7 +43,7 @@ def test_check_tells_the_time_by_what_jobs_took_here(api: TestClient, worker: Wo
         return api.post("/v1/checks", json=body).json()["duration"]
 
     before = told()
-    assert 0 < before["least_seconds"] < before["most_seconds"] < 60
+    assert 0 < before["least_seconds"] < before["most_seconds"] < 600
     assert before["measured_jobs"] == 0
     for _ in range(3):
         job = api.post("/v1/jobs", json=body).json()["id"]
