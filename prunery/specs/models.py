@@ -12,11 +12,15 @@ TaskKind = Literal[
 
 
 class TensorInfo(Wire):
-    """One input or output; `shape` leaves out the batch, None is a free dimension."""
+    """One input or output; `shape` leaves out the batch, None is a free dimension.
+
+    `activation` is what an output comes out of; None where that is nothing but a linear layer.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    activation: str | None = None
 
 
 class CompileInfo(Wire):

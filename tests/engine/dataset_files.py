@@ -28,15 +28,20 @@ def model(
 ) -> ModelSummary:
     """What is known of a model with these ends."""
 
-    def ends(given: Shape | dict[str, Shape], name: str) -> tuple[TensorInfo, ...]:
+    def ends(
+        given: Shape | dict[str, Shape], name: str, after: str | None = None
+    ) -> tuple[TensorInfo, ...]:
         shapes = given if isinstance(given, dict) else {name: given}
-        return tuple(TensorInfo(name=n, shape=s, dtype="float32") for n, s in shapes.items())
+        return tuple(
+            TensorInfo(name=n, shape=s, dtype="float32", activation=after)
+            for n, s in shapes.items()
+        )
 
     return ModelSummary(
         name="net",
         format="keras",
         inputs=ends(inputs, "input"),
-        outputs=ends(outputs, "output"),
+        outputs=ends(outputs, "output", activation),
         layers=2,
         parameters=10,
         compiled=CompileInfo(loss=loss) if loss else None,

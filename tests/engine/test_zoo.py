@@ -13,9 +13,9 @@ from prunery.screening.config import check_model
 from tests.acceptance.outsider import configs, tensors
 from tests.engine.zoo import ZOO, Topology, randomise
 from worker.engine import profiling
+from worker.engine.calling import input_names
 from worker.engine.compaction import certificate, masked, rebuild
 from worker.engine.graph import Graph, analyse
-from worker.engine.loading.summary import input_names
 
 LIMIT = 1e-9
 

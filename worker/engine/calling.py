@@ -37,6 +37,26 @@ class Split(Protocol):
     def __len__(self) -> int: ...
 
 
+def input_names(model: keras.Model) -> list[str]:
+    """Names of a model's inputs, in order: keys where it takes a dict, else its input layers."""
+    return _names(model.inputs, getattr(model, "_inputs_struct", None))
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Names of a model's outputs, in order: keys where it returns a dict, else the layers."""
+    return _names(model.outputs, getattr(model, "_outputs_struct", None))
+
+
+def _names(tensors: list[Any], struct: Any) -> list[str]:
+    keys = {id(tensor): key for key, tensor in struct.items()} if isinstance(struct, dict) else {}
+    names: list[str] = []
+    for tensor in tensors:
+        name = keys.get(id(tensor), tensor._keras_history.operation.name)
+        again = names.count(name)
+        names.append(f"{name}_{again}" if again else name)
+    return names
+
+
 def flat_inputs(model: keras.Model, x: dict[str, np.ndarray]) -> list[np.ndarray]:
     """The arrays in the order of `model.inputs`."""
     if len(model.inputs) == 1 and len(x) == 1:
@@ -50,7 +70,7 @@ def flat_labels(model: keras.Model, y: dict[str, np.ndarray]) -> list[np.ndarray
         return []
     if len(model.outputs) == 1 and len(y) == 1:
         return [next(iter(y.values()))]
-    return [y[name] for name in functional(model).output_names]
+    return [y[name] for name in output_names(model)]
 
 
 def as_labels(value: Any) -> Any:

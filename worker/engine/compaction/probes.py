@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from worker.engine.loading.summary import input_names
+from worker.engine.calling import input_names
 from worker.engine.profiling import flops
 
 FREE_DIMENSION = 32

@@ -24,7 +24,7 @@ from prunery.specs.models import ModelSummary, TaskKind
 from prunery.specs.recipe import DataOptions
 from worker.engine.datasets.dataset import Dataset, Split
 
-FORMAT = 2
+FORMAT = 3
 META = "meta.json"
 _BLOCK_BYTES = 32 * 2**20
 # Smaller sets are held in memory; larger ones stay mapped, and the system keeps what fits.
@@ -61,6 +61,8 @@ class Made:
     sha256: str
     format: str
     classes: tuple[str, ...] | None
+    task_of: dict[str, TaskKind]
+    labels_of: dict[str, str]
     classes_of: dict[str, tuple[str, ...]]
     label_mapping: dict[str, int] | None
     notes: list[str]
@@ -86,7 +88,6 @@ def key(
         "options": options.model_dump(mode="json"),
         "ends": [t.model_dump(mode="json") for t in (*model.inputs, *model.outputs)],
         "loss": loss or (model.compiled.loss if model.compiled else None),
-        "activation": model.output_activation,
         "resize": data.resize,
         "labels": data.labels,
     }
@@ -181,6 +182,8 @@ def load(folder: Path, scratch: Path) -> Dataset | None:
         sha256=meta["sha256"],
         format=meta["format"],
         classes=None if meta["classes"] is None else tuple(meta["classes"]),
+        task_of=meta["task_of"],
+        labels_of=meta["labels_of"],
         classes_of={name: tuple(found) for name, found in meta["classes_of"].items()},
         label_mapping=meta["label_mapping"],
         notes=tuple(meta["notes"]),

@@ -41,11 +41,12 @@ class Split:
 class Dataset:
     """A dataset ready for one model.
 
-    `classes` are names in index order, of the first output that has any; `classes_of` are those of
-    each output. `labels` is the form in which `y` arrives: integers (N,),
-    one_hot and multi_label (N, C), values, per_position, none. Arrays of `y` have the shape that
-    the output's loss takes. `examples` counts by split. `ranges` are (minimum, maximum) of each
-    input over training examples; `pixels` names the inputs that hold pixels, 0 to 255.
+    `classes` are names in index order, of the first output that has any. `labels` is the form in
+    which `y` arrives: integers (N,), one_hot and multi_label (N, C), values, per_position, none.
+    `task` and `labels` are those of the first output; `task_of`, `labels_of` and `classes_of` of
+    each that is labelled. Arrays of `y` have the shape that the output's loss takes. `examples`
+    counts by split. `ranges` are (minimum, maximum) of each input over training examples; `pixels`
+    names the inputs that hold pixels, 0 to 255.
     """
 
     train: Split
@@ -56,6 +57,8 @@ class Dataset:
     sha256: str
     format: str
     classes: tuple[str, ...] | None = None
+    task_of: Mapping[str, TaskKind] = field(default_factory=dict)
+    labels_of: Mapping[str, str] = field(default_factory=dict)
     classes_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     label_mapping: dict[str, int] | None = None
     notes: tuple[str, ...] = ()

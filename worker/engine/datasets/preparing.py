@@ -113,6 +113,8 @@ class _Preparation:
             sha256=digest,
             format=self.source.format,
             classes=next((plan.classes for plan in plans.values() if plan.classes), None),
+            task_of=self._tasks(plans, task),
+            labels_of={name: plan.kind for name, plan in plans.items()},
             classes_of={name: plan.classes for name, plan in plans.items() if plan.classes},
             label_mapping=next((plan.mapping for plan in plans.values() if plan.mapping), None),
             notes=list(dict.fromkeys(self.notes)),
@@ -158,7 +160,7 @@ class _Preparation:
             output = Output(
                 tensor,
                 losses.of_output(self.loss or self._own_loss(), tensor.name, index),
-                (self.model.output_activation or "") if index == 0 else "",
+                tensor.activation or "",
             )
             plan = labels.plan(
                 arrays,
@@ -186,6 +188,12 @@ class _Preparation:
         if len(inputs) == len(outputs) == 1 and inputs[0].shape == outputs[0].shape:
             return "autoencoder"
         return "unknown"
+
+    def _tasks(self, plans: Mapping[str, Plan], task: TaskKind) -> dict[str, TaskKind]:
+        """The task of each output that has something to be held against."""
+        if task == "autoencoder":
+            return {self.model.outputs[0].name: task}
+        return {name: plan.task for name, plan in plans.items()}
 
     def _order(
         self, settled: roles.Roles, plans: Mapping[str, Plan]

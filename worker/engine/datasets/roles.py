@@ -89,7 +89,12 @@ def _inputs(bases: Mapping[str, np.ndarray], source: Source, model: ModelSummary
 
 
 def _outputs(bases: Mapping[str, np.ndarray], model: ModelSummary) -> dict[str, str]:
-    found = {tensor.name: tensor.name for tensor in model.outputs if tensor.name in bases}
+    found = {
+        tensor.name: name
+        for tensor in model.outputs
+        for name in (f"y_{tensor.name}", tensor.name)
+        if name in bases
+    }
     missing = [tensor for tensor in model.outputs if tensor.name not in found]
     if not missing or not bases:
         return found
@@ -121,7 +126,7 @@ def _column(arrays: Mapping[str, np.ndarray], base: str, key: str, source: Sourc
 
 
 def _is_output(name: str, model: ModelSummary) -> bool:
-    return any(tensor.name == name for tensor in model.outputs)
+    return any(name in (tensor.name, f"y_{tensor.name}") for tensor in model.outputs)
 
 
 def _fits(shape: tuple[int, ...], tensor: TensorInfo) -> bool:

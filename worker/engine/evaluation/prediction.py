@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from worker.engine.calling import Scale, Split, flat_inputs, functional, pack_inputs, scaled
+from worker.engine.calling import Scale, Split, flat_inputs, output_names, pack_inputs, scaled
 from worker.engine.profiling import examples_within, parameters
 
 Predictions = np.ndarray | dict[str, np.ndarray]
@@ -50,7 +50,7 @@ def predict(
         outputs = [np.empty((0, *(d or 0 for d in t.shape[1:])), np.float32) for t in model.outputs]
     if len(outputs) == 1:
         return outputs[0]
-    return dict(zip(functional(model).output_names, outputs, strict=True))
+    return dict(zip(output_names(model), outputs, strict=True))
 
 
 def rows_per_call(model: keras.Model) -> int:

@@ -6,7 +6,7 @@ A loss that is not Keras' own is no reason to turn a model away: it comes uncomp
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -122,6 +122,18 @@ def describe(document: dict[str, Any]) -> CompileInfo:
         learning_rate=_learning_rate(optimizer),
         metrics=tuple(_names(document.get("metrics"))),
     )
+
+
+def metrics_of(document: dict[str, Any], outputs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Names of the metrics that each output was compiled with: by name, or one entry an output."""
+    given = document.get("metrics")
+    if len(outputs) == 1:
+        return {outputs[0]: tuple(_names(given))}
+    if isinstance(given, list) and len(given) == len(outputs):
+        given = dict(zip(outputs, given, strict=True))
+    if not isinstance(given, dict):
+        given = {}
+    return {name: tuple(_names(given.get(name))) for name in outputs}
 
 
 def _learning_rate(optimizer: Any) -> float | None:

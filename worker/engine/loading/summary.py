@@ -9,6 +9,7 @@ import keras
 
 from prunery.specs.models import ModelSummary, TaskKind, TensorInfo
 from worker.engine import masks
+from worker.engine.calling import input_names, output_names
 from worker.engine.loading.build import live_operations
 from worker.engine.loading.models import Loaded
 
@@ -39,12 +40,12 @@ def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
     model = loaded.model
     operations = live_operations(model)
     kinds = {type(operation).__name__ for operation in operations}
-    outputs = _tensors(model.outputs, output_names(model))
-    activation = output_activation(model)
+    activations = [output_activation(model, tensor) for tensor in model.outputs]
+    outputs = _tensors(model.outputs, output_names(model), activations)
     return ModelSummary(
         name=model.name,
         format=loaded.format,
-        inputs=_tensors(model.inputs, input_names(model)),
+        inputs=_tensors(model.inputs, input_names(model), [None] * len(model.inputs)),
         outputs=outputs,
         layers=sum(1 for item in operations if isinstance(item, keras.Layer) and item is not model),
         layer_paths=tuple(masks.layer_paths(model)),
@@ -54,46 +55,29 @@ def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
         parameters=sum(math.prod(variable.shape) for variable in model.weights),
         flops=flops,
         compiled=loaded.compiled,
-        output_activation=activation,
+        output_activation=activations[0],
         scales_inputs=scales_inputs(model),
         has_normalization=bool(kinds & set(_NORMALIZATION)),
         has_residuals=_has_residuals(operations),
-        task=guess_task(loaded.compiled.loss if loaded.compiled else None, outputs, activation),
+        task=guess_task(loaded.compiled.loss if loaded.compiled else None, outputs, activations[0]),
         notes=tuple(loaded.notes),
         keras_version=loaded.keras_version,
     )
 
 
-def input_names(model: keras.Model) -> list[str]:
-    """Names of a model's inputs, in order: keys where it takes a dict, else its input layers."""
-    return _names(model.inputs, getattr(model, "_inputs_struct", None))
-
-
-def output_names(model: keras.Model) -> list[str]:
-    """Names of a model's outputs, in order: keys where it returns a dict, else the layers."""
-    return _names(model.outputs, getattr(model, "_outputs_struct", None))
-
-
-def _names(tensors: list[Any], struct: Any) -> list[str]:
-    keys = {id(tensor): key for key, tensor in struct.items()} if isinstance(struct, dict) else {}
-    names: list[str] = []
-    for tensor in tensors:
-        name = keys.get(id(tensor), tensor._keras_history.operation.name)
-        again = names.count(name)
-        names.append(f"{name}_{again}" if again else name)
-    return names
-
-
-def _tensors(tensors: list[Any], names: list[str]) -> tuple[TensorInfo, ...]:
+def _tensors(
+    tensors: list[Any], names: list[str], activations: list[str | None]
+) -> tuple[TensorInfo, ...]:
     return tuple(
-        TensorInfo(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype))
-        for tensor, name in zip(tensors, names, strict=True)
+        TensorInfo(
+            name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype), activation=activation
+        )
+        for tensor, name, activation in zip(tensors, names, activations, strict=True)
     )
 
 
-def output_activation(model: keras.Model) -> str | None:
-    """Name of the activation that the first output comes out of; None where there is none."""
-    tensor = model.outputs[0]
+def output_activation(model: keras.Model, tensor: Any) -> str | None:
+    """Name of the activation that an output comes out of; None where there is none."""
     for _ in range(50):
         operation = tensor._keras_history.operation
         if isinstance(operation, keras.Sequential | keras.src.models.functional.Functional):

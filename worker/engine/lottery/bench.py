@@ -36,6 +36,7 @@ class Bench:
         model: the full-size network; its weights come and go, its shape never changes.
         dataset: None only when nothing is trained and no data was given.
         trained: whether the upload is a trained model, its weights the dense ones.
+        metrics: one of each output, the main one (the first output's) first; none without labels.
         loss: what `compile` takes; None when nothing is trained.
         loop: the training loop of the recipe; of "auto", the first training pins it for the others.
     """
@@ -49,13 +50,18 @@ class Bench:
     graph: Graph
     task: Task
     dataset: Dataset | None = None
-    metric: Metric | None = None
+    metrics: tuple[Metric, ...] = ()
     trained: bool = False
     loss: Any = None
     batch_size: int = 32
     loop: str = "auto"
     seed: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def metric(self) -> Metric | None:
+        """The main metric: it ranks, and reports tell it first."""
+        return self.metrics[0] if self.metrics else None
 
     @property
     def trains(self) -> bool:

@@ -34,6 +34,9 @@ def _copy_slots(source: Any, target: Any) -> None:
             theirs.assign(ours.value)
 
 
-def _metric_names(bench: Bench) -> list[str]:
+def _metric_names(bench: Bench) -> list[Any] | dict[str, list[str]]:
+    """What `evaluate` shall tell of the model's output; of several, of each by its name."""
     kinds = {"multiclass": ["accuracy"], "binary": ["accuracy"], "regression": ["mae"]}
+    if len(bench.metrics) > 1:
+        return {str(one.output): kinds.get(one.task, []) for one in bench.metrics}
     return kinds.get(bench.task.kind, [])

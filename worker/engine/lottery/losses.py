@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from prunery.specs.errors import FieldError, PruneryError
-from prunery.specs.models import TaskKind
-
-_SPARSE = ("sparse_categorical_crossentropy",)
-_DENSE = ("categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence")
+from prunery.specs.models import TaskKind, TensorInfo
+from worker.engine.datasets import Dataset
 
 
 def settle_loss(
     asked: str,
     compile_config: dict[str, Any] | None,
-    task: TaskKind,
-    labels: str,
-    activation: str | None,
+    dataset: Dataset,
+    outputs: Sequence[TensorInfo],
 ) -> tuple[Any, str]:
-    """The loss as `compile` takes it, and why it is that one.
+    """The loss as `compile` takes it, by output where there are several, and why it is that one.
 
     Raises `recipe_invalid` for a name that Keras does not know.
     """
@@ -29,19 +27,19 @@ def settle_loss(
     own = (compile_config or {}).get("loss")
     if own is not None:
         return _deserialized(own), "The model was compiled with it."
-    logits = activation in (None, "linear")
-    return _default(task, labels, logits), "The model has none; this one fits labels and outputs."
+    fitting = {
+        end.name: _default(
+            dataset.task_of[end.name],
+            dataset.labels_of.get(end.name, "none"),
+            logits=end.activation in (None, "linear"),
+        )
+        for end in outputs
+    }
+    loss = fitting if len(fitting) > 1 else fitting[outputs[0].name]
+    return loss, "The model has none; this one fits labels and outputs."
 
 
-def label_form(loss: Any) -> str | None:
-    """What a loss wants classes to be: "integers", "one_hot", or None if it is neither."""
-    name = _snake(loss)
-    if name in _SPARSE:
-        return "integers"
-    return "one_hot" if name in _DENSE else None
-
-
-def _default(task: TaskKind, labels: str, logits: bool) -> Any:
+def _default(task: TaskKind, labels: str, *, logits: bool) -> Any:
     losses = keras.losses
     if task in ("multiclass", "per_position"):
         if labels == "one_hot":
@@ -72,9 +70,3 @@ def _deserialized(config: Any) -> Any:
     if config is None or isinstance(config, str):
         return config
     return keras.losses.deserialize(config)
-
-
-def _snake(loss: Any) -> str:
-    if isinstance(loss, str):
-        return keras.losses.get(loss).__name__ if loss.islower() else _snake(keras.losses.get(loss))
-    return str(getattr(loss, "__name__", None) or getattr(loss, "name", ""))

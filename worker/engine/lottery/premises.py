@@ -34,14 +34,20 @@ def check_labels(bench: Bench) -> None:
 
 def check_loss(bench: Bench) -> None:
     """Raise `recipe_invalid` for a loss that cannot work with these labels and outputs."""
-    loss, shapes = bench.recipe.training.loss, [t.shape for t in bench.summary.outputs]
+    loss, outputs = bench.recipe.training.loss, bench.summary.outputs
     if bench.dataset is None or loss == "auto" or not bench.trains:
         return
-    width = shapes[0][0] if len(shapes) == 1 and len(shapes[0]) == 1 else None
-    instead = width and fit.better_loss(loss.lower(), bench.dataset.labels, width)
-    if instead:
-        message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
-        _refuse([FieldError(pointer="/training/loss", message=message)])
+    for end in outputs:
+        width = end.shape[0] if len(end.shape) == 1 else None
+        labels = bench.dataset.labels_of.get(end.name, "none")
+        instead = width and fit.better_loss(loss.lower(), labels, width)
+        if instead and len(outputs) > 1:
+            instead = "auto, and compile the model with a loss for each output"
+        if instead:
+            message = (
+                f"{loss!r} does not fit these labels and {width} output units; write {instead}."
+            )
+            _refuse([FieldError(pointer="/training/loss", message=message)])
 
 
 def check_rewind_point(bench: Bench) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineSpec
-from prunery.specs.models import TaskKind
-from prunery.specs.recipe import Recipe
 from prunery.specs.report import Task
 from prunery.specs.rules import check_inputs
-from worker.engine import evaluation, profiling
+from worker.engine import profiling
 from worker.engine.datasets import Dataset, prepare
 from worker.engine.graph import analyse
 from worker.engine.loading import Loaded, load, summarise
-from worker.engine.lottery import class_weighting, lengths, losses, premises
+from worker.engine.lottery import premises, tasks
 from worker.engine.lottery.bench import Bench, weights_of
 from worker.engine.lottery.start import settle_start
 from worker.engine.reporter import Reporter
@@ -57,7 +51,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
     if spec.dataset is not None:
         bench.dataset = _dataset(bench)
         premises.check_loss(bench)
-        _settle_task(bench)
+        tasks.settle(bench)
         premises.check_rewind_point(bench)
     elif recipe.training.epochs != 0:
         message = "Training needs a dataset; without one, set training.epochs to 0."
@@ -121,80 +115,6 @@ def _chooses(bench: Bench) -> bool:
     )
 
 
-def _settle_task(bench: Bench) -> None:
-    """Task, loss, metric, batch size and class weights, each with its why."""
-    dataset, recipe = bench.dataset, bench.recipe
-    assert dataset is not None
-    kind: TaskKind = dataset.task
-    labelled = dataset.labels != "none" or kind == "autoencoder"
-    if not labelled:
-        if recipe.training.epochs != 0 and not _learns_from_dense(recipe):
-            raise PruneryError(
-                "dataset_mismatch",
-                "The dataset has no labels, so nothing can be trained on it.",
-                hint='Add labels, or, for a trained model, set start to "trained" and '
-                "training.distillation to 1: it then learns from the dense model.",
-            )
-        bench.task = Task(kind=kind)
-        lengths.settle(bench)
-        return
-    loss, why_loss = losses.settle_loss(
-        recipe.training.loss,
-        bench.loaded.compile_config,
-        kind,
-        dataset.labels,
-        bench.summary.output_activation,
-    )
-    bench.loss = loss
-    bench.facts["loss_weights"] = (bench.loaded.compile_config or {}).get("loss_weights")
-    if recipe.training.loss == "auto":
-        bench.reporter.decide("training.loss", _name(loss), why_loss)
-    metric = evaluation.choose_metric(
-        kind,
-        bench.loaded.compiled.metrics if bench.loaded.compiled else (),
-        recipe.training.metric,
-        _counts(dataset),
-        loss=loss,
-    )
-    bench.metric = metric
-    if recipe.training.metric == "auto":
-        bench.reporter.decide("training.metric", metric.name, metric.why)
-    bench.task = Task(
-        kind=kind,
-        loss=_name(loss),
-        metric=metric.name,
-        metric_higher_is_better=metric.higher_is_better,
-        drop_is_relative=not metric.is_bounded,
-        why_metric=metric.why,
-        classes=dataset.classes,
-    )
-    first, *others = [tensor.name for tensor in bench.summary.outputs]
-    if others:
-        bench.reporter.warn(
-            "one_output",
-            f"Sizes are judged by the output {first} alone: look at what the others lose before "
-            "you use the model.",
-        )
-    lengths.settle(bench)
-    bench.facts["class_weight"] = class_weighting.settle(bench)
-
-
-def _learns_from_dense(recipe: Recipe) -> bool:
-    """Without labels, a trained upload is the only teacher."""
-    return recipe.start == "trained" and recipe.training.distillation == 1
-
-
-def _counts(dataset: Dataset) -> list[int] | None:
-    """Training examples of each class; None where labels are no classes of whole examples."""
-    if dataset.task not in ("multiclass", "binary") or not dataset.train.y:
-        return None
-    labels = np.asarray(next(iter(dataset.train.y.values())))
-    if dataset.labels == "one_hot":
-        return [int(n) for n in labels.sum(axis=0)]
-    least = len(dataset.classes or ())
-    return [int(n) for n in np.bincount(labels.astype(np.int64).reshape(-1), minlength=least)]
-
-
 def _take_initial(bench: Bench) -> None:
     """Keep the true initial weights of a trained upload; same layers and shapes, or refused."""
     spec = bench.spec
@@ -209,11 +129,3 @@ def _take_initial(bench: Bench) -> None:
             hint="Give the same architecture, saved before it was trained.",
         )
     bench.facts["initial"] = {key: theirs[key] for key in ours}
-
-
-def _name(loss: Any) -> str:
-    if isinstance(loss, dict):
-        return ", ".join(f"{key}: {_name(value)}" for key, value in loss.items())
-    if isinstance(loss, list | tuple):
-        return ", ".join(_name(value) for value in loss)
-    return loss if isinstance(loss, str) else str(getattr(loss, "name", None) or loss.__name__)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from worker.engine.calling import Scale, Split, functional
+from worker.engine.calling import Scale, Split, output_names
 from worker.engine.evaluation import predict
 from worker.engine.training.plan import TrainingPlan
 
@@ -93,16 +93,17 @@ def teach(
 ) -> tuple[Teaching, list[np.ndarray]]:
     """Ask the teacher about every example, once."""
     told = predict(teacher, split, scale)
-    names = list(told) if isinstance(told, dict) else [functional(teacher).output_names[0]]
+    names = list(told) if isinstance(told, dict) else output_names(teacher)
     outputs = list(told.values()) if isinstance(told, dict) else [told]
     kinds = tuple(
-        output_kind(values, _loss_of(plan.loss, name, index))
+        output_kind(values, loss_of(plan.loss, name, index))
         for index, (name, values) in enumerate(zip(names, outputs, strict=True))
     )
     return Teaching(plan.distillation, plan.temperature, kinds), outputs
 
 
-def _loss_of(loss: Any, name: str, index: int) -> Any:
+def loss_of(loss: Any, name: str, index: int) -> Any:
+    """The loss of one output, of what `compile` takes; None where it has none."""
     if isinstance(loss, dict):
         return loss.get(name)
     return loss[index] if isinstance(loss, (list, tuple)) else loss

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
-from worker.engine.calling import Scale, Split, as_labels, flat_labels, functional
+from worker.engine.calling import Scale, Split, as_labels, flat_labels, functional, output_names
 from worker.engine.evaluation import Metric, predict
 
 _ROWS = 4096
@@ -48,9 +48,7 @@ class Judge:
         struct = functional(model)._outputs_struct
         outputs = list(predictions.values()) if isinstance(predictions, dict) else [predictions]
         labels = flat_labels(model, split.y)
-        compiled = CompileLoss(
-            self.loss, self.loss_weights, output_names=functional(model).output_names
-        )
+        compiled = CompileLoss(self.loss, self.loss_weights, output_names=output_names(model))
         total, count = 0.0, len(split)
         for start in range(0, count, _ROWS):
             rows = slice(start, start + _ROWS)

@@ -12,7 +12,14 @@ from keras.src.trainers.compile_utils import CompileLoss
 
 from worker.engine import masks as masks_module
 from worker.engine.arrays import Arrays
-from worker.engine.calling import Scale, as_labels, functional, pack_inputs, scaled
+from worker.engine.calling import (
+    Scale,
+    as_labels,
+    functional,
+    output_names,
+    pack_inputs,
+    scaled,
+)
 from worker.engine.training import distillation
 from worker.engine.training.precision import computed_in
 from worker.engine.training.slots import (
@@ -171,9 +178,7 @@ class Step:
     def _build_loss(self) -> Any:
         if self.loss is None or not self.layout.labels:
             return None
-        loss = CompileLoss(
-            self.loss, self.loss_weights, output_names=functional(self.model).output_names
-        )
+        loss = CompileLoss(self.loss, self.loss_weights, output_names=output_names(self.model))
         # Built here: with several outputs it makes variables, which no loop body may do.
         outputs = functional(self.model)._outputs_struct
         labels = [keras.KerasTensor((None, *shape)) for shape in self.layout.labels]

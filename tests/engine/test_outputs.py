@@ -1,0 +1,106 @@
+"""Models of several outputs: each has a task, a loss and a metric of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from prunery.specs.errors import PruneryError
+from prunery.specs.job import EngineSpec
+from prunery.specs.presets import resolve
+from tests.engine import jobs
+from tests.engine.training_nets import blobs
+from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.setup import set_up
+from worker.engine.reporter import Reporter
+
+
+def net(*, keys: tuple[str, str] | None = None) -> keras.Model:
+    """A kind and a size; uncompiled. `keys`: as a dict under these, else a list."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,), name="x")
+    hidden = keras.layers.Dense(12, activation="relu", name="hidden")(inputs)
+    outputs = [
+        keras.layers.Dense(3, activation="softmax", name="kind")(hidden),
+        keras.layers.Dense(1, name="size")(hidden),
+    ]
+    return keras.Model(inputs, outputs if keys is None else dict(zip(keys, outputs, strict=True)))
+
+
+def data(folder: Path, *names: str) -> Path:
+    """Blobs, the kind and the product of two features, under these names."""
+    split = blobs(240)
+    x = split.x["x"]
+    labels = (split.y["y"], x[:, 0] * x[:, 1] / 4)
+    np.savez(folder / "data.npz", x=x, **dict(zip(names, labels, strict=True)))
+    return folder / "data.npz"
+
+
+def bench_for(folder: Path, model: keras.Model, **training: Any) -> Bench:
+    model.save(folder / "net.keras")
+    spec = EngineSpec(
+        kind="prune",
+        model=folder / "net.keras",
+        dataset=data(folder, "y_kind", "y_size"),
+        recipe=resolve({"training": training, "start": "untrained"}),
+        work_dir=folder,
+    )
+    return set_up(spec, Reporter([].append))
+
+
+def told(bench: Bench) -> dict[str, tuple[str, str, bool]]:
+    return {str(one.output): (one.task, one.name, one.from_logits) for one in bench.metrics}
+
+
+def test_an_uncompiled_model_gets_a_loss_and_a_metric_for_each_output(tmp_path: Path) -> None:
+    bench = bench_for(tmp_path, net())
+    assert type(bench.loss["kind"]) is keras.losses.SparseCategoricalCrossentropy
+    assert type(bench.loss["size"]) is keras.losses.MeanSquaredError
+    assert told(bench) == {
+        "kind": ("multiclass", "accuracy", False),
+        "size": ("regression", "mse", False),
+    }
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        [["sparse_top_k_categorical_accuracy"], ["mae"]],
+        {"kind": ["sparse_top_k_categorical_accuracy"], "size": ["mae"]},
+    ],
+)
+def test_each_output_is_judged_by_what_it_was_compiled_with(tmp_path: Path, metrics: Any) -> None:
+    model = net()
+    logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss={"kind": logits, "size": "mse"}, metrics=metrics)
+    assert told(bench_for(tmp_path, model)) == {
+        "kind": ("multiclass", "top_5_accuracy", True),
+        "size": ("regression", "mae", False),
+    }
+
+
+def test_the_metric_asked_for_goes_to_the_outputs_that_it_fits(tmp_path: Path) -> None:
+    found = told(bench_for(tmp_path, net(), metric="f1"))
+    assert [name for _, name, _ in found.values()] == ["f1", "mse"]
+
+
+def test_one_loss_that_does_not_fit_every_output_is_refused(tmp_path: Path) -> None:
+    """It would have been trained with class numbers where numbers are to be met."""
+    with pytest.raises(PruneryError, match="1 output units") as caught:
+        bench_for(tmp_path, net(), loss="sparse_categorical_crossentropy")
+    assert caught.value.errors[0].pointer == "/training/loss"
+
+
+def test_outputs_of_a_dict_go_by_its_keys(tmp_path: Path) -> None:
+    """Keras calls them by their layers: labels by key were not found."""
+    recipe = {"training": {"epochs": 2}, "schedule": {"rounds": 1}, "objective": {}}
+    dataset = data(tmp_path, "what", "length")
+    done = jobs.prune(tmp_path, recipe, model=net(keys=("what", "length")), dataset=dataset)
+    arrays = np.load(dataset)
+    labels = {name: arrays[name] for name in ("what", "length")}
+    found = done.compact.evaluate(arrays["x"], labels, verbose=0, return_dict=True)
+    assert {"what_accuracy", "length_mae"} <= set(found)

@@ -1,0 +1,123 @@
+"""What each output is asked: its task, loss and metric, with the why of what was left open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from prunery.specs.errors import PruneryError
+from prunery.specs.metrics import FITTING, canonical
+from prunery.specs.recipe import Recipe
+from prunery.specs.report import Task
+from worker.engine import evaluation
+from worker.engine.datasets import Dataset
+from worker.engine.evaluation import Metric
+from worker.engine.loading.compiling import metrics_of
+from worker.engine.lottery import class_weighting, lengths, losses
+from worker.engine.lottery.bench import Bench
+from worker.engine.training.distillation import loss_of
+
+
+def settle(bench: Bench) -> None:
+    """Task, loss, metrics, batch size and class weights; those of the first output are the job's.
+
+    Raises `dataset_mismatch` where there is nothing to learn from.
+    """
+    dataset, recipe = bench.dataset, bench.recipe
+    assert dataset is not None
+    labelled = dataset.labels != "none" or dataset.is_autoencoder
+    if not labelled:
+        if recipe.training.epochs != 0 and not _learns_from_dense(recipe):
+            raise PruneryError(
+                "dataset_mismatch",
+                "The dataset has no labels, so nothing can be trained on it.",
+                hint='Add labels, or, for a trained model, set start to "trained" and '
+                "training.distillation to 1: it then learns from the dense model.",
+            )
+        bench.task = Task(kind=dataset.task)
+        lengths.settle(bench)
+        return
+    bench.loss, why_loss = losses.settle_loss(
+        recipe.training.loss, bench.loaded.compile_config, dataset, bench.summary.outputs
+    )
+    bench.facts["loss_weights"] = (bench.loaded.compile_config or {}).get("loss_weights")
+    if recipe.training.loss == "auto":
+        bench.reporter.decide("training.loss", _name(bench.loss), why_loss)
+    bench.metrics = _metrics(bench, dataset)
+    metric = bench.metrics[0]
+    if recipe.training.metric == "auto":
+        bench.reporter.decide("training.metric", metric.name, metric.why)
+    bench.task = task_of(bench, metric)
+    if len(bench.metrics) > 1:
+        bench.reporter.warn(
+            "one_output",
+            f"Sizes are judged by the output {metric.output} alone: look at what the others lose "
+            "before you use the model.",
+        )
+    lengths.settle(bench)
+    bench.facts["class_weight"] = class_weighting.settle(bench)
+
+
+def task_of(bench: Bench, metric: Metric) -> Task:
+    """What the report says of the output that a metric looks at."""
+    assert bench.dataset is not None
+    names = [end.name for end in bench.summary.outputs]
+    name = metric.output or names[0]
+    return Task(
+        kind=metric.task,
+        loss=_name(loss_of(bench.loss, name, names.index(name))),
+        metric=metric.name,
+        metric_higher_is_better=metric.higher_is_better,
+        drop_is_relative=not metric.is_bounded,
+        why_metric=metric.why,
+        classes=bench.dataset.classes_of.get(name),
+    )
+
+
+def _metrics(bench: Bench, dataset: Dataset) -> tuple[Metric, ...]:
+    """The metric of each output: the recipe's is the first output's, and others' where it fits."""
+    names = [end.name for end in bench.summary.outputs]
+    compiled = metrics_of(bench.loaded.compile_config or {}, names)
+    asked = bench.recipe.training.metric
+    found = []
+    for index, name in enumerate(names):
+        kind = dataset.task_of[name]
+        fits = index == 0 or canonical(asked) in FITTING[kind]
+        metric = evaluation.choose_metric(
+            kind,
+            compiled[name],
+            asked if fits else "auto",
+            _counts(dataset, name),
+            loss=loss_of(bench.loss, name, index),
+        )
+        found.append(replace(metric, output=name) if len(names) > 1 else metric)
+    return tuple(found)
+
+
+def _learns_from_dense(recipe: Recipe) -> bool:
+    """Without labels, a trained upload is the only teacher."""
+    return recipe.start == "trained" and recipe.training.distillation == 1
+
+
+def _counts(dataset: Dataset, output: str) -> list[int] | None:
+    """Training examples of each class; None where labels are no classes of whole examples."""
+    labels = dataset.train.y.get(output)
+    if labels is None or dataset.task_of[output] not in ("multiclass", "binary"):
+        return None
+    labels = np.asarray(labels)
+    if dataset.labels_of[output] == "one_hot":
+        return [int(n) for n in labels.sum(axis=0)]
+    least = len(dataset.classes_of.get(output, ()))
+    return [int(n) for n in np.bincount(labels.astype(np.int64).reshape(-1), minlength=least)]
+
+
+def _name(loss: Any) -> str:
+    if loss is None:
+        return "none"
+    if isinstance(loss, dict):
+        return ", ".join(f"{key}: {_name(value)}" for key, value in loss.items())
+    if isinstance(loss, list | tuple):
+        return ", ".join(_name(value) for value in loss)
+    return loss if isinstance(loss, str) else str(getattr(loss, "name", None) or loss.__name__)
