@@ -28,7 +28,7 @@ from worker.engine.training.plan import (
 )
 from worker.engine.training.rates import rate_trace
 from worker.engine.training.standing import Standing
-from worker.engine.training.state import State, capture, restore, seed_generators
+from worker.engine.training.state import State, restore, seed_generators
 
 _CALL_SECONDS = 0.5
 # A state that did not move in so many steps will not move (loss scaling skips some at first).
@@ -224,14 +224,10 @@ class Course:
 
     def _judged(self, epoch: int) -> tuple[float, float | None]:
         """Judge the weights that would be handed back now, and remember them if they are best."""
-        raw = capture(self.standing.model) if self.standing.settles else None
-        if raw is not None:
-            self.standing.settle()
-        value, loss = self.judge.judge(self.standing.model)
-        if self.patience.improves(epoch, value, loss) and self.plan.early_stopping:
-            self.best = self.standing.state(self.step)
-        if raw is not None:
-            restore(self.standing.model, None, raw)
+        with self.standing.settled():
+            value, loss = self.judge.judge(self.standing.model)
+            if self.patience.improves(epoch, value, loss) and self.plan.early_stopping:
+                self.best = self.standing.state(self.step)
         return value, loss
 
     def _check_that_it_moved(self) -> None:

@@ -25,6 +25,7 @@ class Judge:
     metric: Metric | None
     loss: Any
     loss_weights: Any = None
+    _compiled: Any = None
 
     @property
     def has_examples(self) -> bool:
@@ -48,7 +49,9 @@ class Judge:
         struct = functional(model)._outputs_struct
         outputs = list(predictions.values()) if isinstance(predictions, dict) else [predictions]
         labels = flat_labels(model, split.y)
-        compiled = CompileLoss(self.loss, self.loss_weights, output_names=output_names(model))
+        if self._compiled is None:
+            names = output_names(model)
+            self._compiled = CompileLoss(self.loss, self.loss_weights, output_names=names)
         total, count = 0.0, len(split)
         for start in range(0, count, _ROWS):
             rows = slice(start, start + _ROWS)
@@ -56,5 +59,5 @@ class Judge:
             truth = keras.tree.pack_sequence_as(
                 struct, [as_labels(np.asarray(y[rows])) for y in labels]
             )
-            total += float(compiled(truth, told)) * len(outputs[0][rows])
+            total += float(self._compiled(truth, told)) * len(outputs[0][rows])
         return total / count

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import tensorflow as tf
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
-from worker.engine import masks
+import numpy as np
+
 from worker.engine.arrays import Arrays
 from worker.engine.calling import Scale, Split
 from worker.engine.training.checkpoint import Moment
 from worker.engine.training.plan import TrainingPlan
 from worker.engine.training.recalibration import recalibrate
-from worker.engine.training.state import State, capture, restore
+from worker.engine.training.state import Places, State
 from worker.engine.training.step import Step
+from worker.engine.variables import Held, put, put_all, read
 
 
 class Standing:
@@ -22,23 +25,24 @@ class Standing:
         self, step: Step, plan: TrainingPlan, split: Split, scale: Scale | None, seed: int
     ) -> None:
         self.model, self.optimizer = step.model, step.optimizer
-        self._averages, self._masks = step.averages, step.masks
+        self._masks = step.masks
+        self._averages = {str(index): average for index, average in enumerate(step.averages)}
+        self._all = Places.of(step.model, step.optimizer)
+        self._model_alone = replace(self._all, slots=None)
         self._plan, self._split, self._scale, self._seed = plan, split, scale, seed
 
     def state(self, at: int) -> State:
         """A copy of the full state, as it is after `at` steps."""
-        return capture(self.model, self.optimizer, step=at, seed=self._seed)
+        return self._all.state(step=at, seed=self._seed)
 
     def moment(self, at: int) -> Moment:
         """The state with the running averages."""
-        averages = {str(index): average.numpy() for index, average in enumerate(self._averages)}
-        return Moment(self.state(at), averages)
+        return Moment(self.state(at), Held(self._averages))
 
     def put_back(self, moment: Moment) -> None:
         """Undo everything since the moment was taken."""
-        restore(self.model, self.optimizer, moment.state)
-        for index, average in enumerate(self._averages):
-            average.assign(moment.averages[str(index)])
+        self._all.put(moment.state)
+        put_all(self._averages, moment.averages, "average")
 
     def set_masks(self, masks: Arrays) -> None:
         for key, mask in masks.items():
@@ -52,12 +56,25 @@ class Standing:
         """Whether what is handed back differs from the weights that are trained."""
         return self._plan.averages or self._plan.recalibrate_batch_norm
 
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """The model as it would be handed back now, for as long as it is looked at."""
+        if not self.settles:
+            yield
+            return
+        raw = self._model_alone.state()
+        self.settle()
+        try:
+            yield
+        finally:
+            self._model_alone.put(raw)
+
     def settle(self) -> None:
         """Make the model what is handed back: averaged weights, fresh BatchNorm statistics."""
         if self._plan.averages:
             trained = self.model.trainable_variables
-            for variable, average in zip(trained, self._averages, strict=True):
-                variable.assign(average)
+            for variable, average in zip(trained, self._averages.values(), strict=True):
+                put(variable, read(average))
         if self.settles:
             recalibrate(
                 self.model,
@@ -72,13 +89,11 @@ class Standing:
         """Whether any trainable weight is another than it was."""
         trained = {id(variable) for variable in self.model.trainable_variables}
         return any(
-            not np.array_equal(variable.numpy(), since.weights[key])
-            for key, variable in masks.variable_keys(self.model).items()
+            not np.array_equal(read(variable), since.weights[key])
+            for key, variable in self._all.weights.items()
             if id(variable) in trained
         )
 
     def is_finite(self) -> bool:
         """Whether every trainable weight is a number."""
-        return all(
-            bool(tf.reduce_all(tf.math.is_finite(v.value))) for v in self.model.trainable_variables
-        )
+        return all(np.isfinite(np.asarray(read(v))).all() for v in self.model.trainable_variables)

@@ -18,6 +18,7 @@ import numpy as np
 from worker.engine import arrays, masks
 from worker.engine.arrays import Arrays, OnDemand
 from worker.engine.training.slots import optimizer_keys
+from worker.engine.variables import Held, put_all
 
 
 @dataclass(frozen=True)
@@ -115,20 +116,47 @@ class State:
         )
 
 
+@dataclass(frozen=True)
+class Places:
+    """The variables that a full state is taken from and put back into, by key."""
+
+    weights: Mapping[str, Any]
+    slots: Mapping[str, Any] | None
+    rng: Mapping[str, Any]
+
+    @staticmethod
+    def of(model: keras.Model, optimizer: Any | None = None) -> Places:
+        """Those of a model and, where given, of its built optimizer."""
+        return Places(
+            weights=masks.variable_keys(model),
+            slots=optimizer_keys(optimizer, model) if optimizer and optimizer.built else None,
+            rng=generators(model),
+        )
+
+    def state(self, *, step: int = 0, seed: int | None = None) -> State:
+        """The full state as it is now."""
+        return State(
+            weights=Held(self.weights),
+            optimizer=None if self.slots is None else Held(self.slots),
+            rng=Held(self.rng),
+            step=step,
+            seed=seed,
+        )
+
+    def put(self, state: State) -> None:
+        """Put a state back. Raises ValueError where something is missing or of another shape."""
+        put_all(self.weights, state.weights, "weight")
+        if state.rng:
+            put_all(self.rng, state.rng, "random generator")
+        if self.slots is not None and state.optimizer is not None:
+            _put_slots(self.slots, state.optimizer)
+
+
 def capture(
     model: keras.Model, optimizer: Any | None = None, *, step: int = 0, seed: int | None = None
 ) -> State:
-    """Copy the full state of a model and, where given, of its built optimizer."""
-    slots = None
-    if optimizer is not None and optimizer.built:
-        slots = _values(optimizer_keys(optimizer, model))
-    return State(
-        weights=_values(masks.variable_keys(model)),
-        optimizer=slots,
-        rng=_values(generators(model)),
-        step=step,
-        seed=seed,
-    )
+    """The full state of a model and, where given, of its built optimizer, as it is now."""
+    return Places.of(model, optimizer).state(step=step, seed=seed)
 
 
 def restore(model: keras.Model, optimizer: Any | None, state: State) -> None:
@@ -137,20 +165,19 @@ def restore(model: keras.Model, optimizer: Any | None, state: State) -> None:
     An unbuilt optimizer is built; one that follows a schedule of its own keeps it. Raises
     ValueError where a weight or slot is missing or has another shape.
     """
-    _assign(masks.variable_keys(model), state.weights, "weight")
-    if state.rng:
-        _assign(generators(model), state.rng, "random generator")
-    if optimizer is not None and state.optimizer is not None:
-        if not optimizer.built:
-            optimizer.build(model.trainable_variables)
-        restore_slots(model, optimizer, state.optimizer)
+    if optimizer is not None and state.optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
+    Places.of(model, optimizer).put(state)
 
 
 def restore_slots(model: keras.Model, optimizer: Any, saved: Arrays) -> None:
     """Put back the slots and the step of a built optimizer, in place."""
-    slots = optimizer_keys(optimizer, model)
+    _put_slots(optimizer_keys(optimizer, model), saved)
+
+
+def _put_slots(slots: Mapping[str, Any], saved: Arrays) -> None:
     values = matching(saved, slots)
-    _assign({key: slots[key] for key in values}, values, "optimizer slot")
+    put_all({key: slots[key] for key in values}, values, "optimizer slot")
 
 
 def matching(slots: Arrays, wanted: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -206,20 +233,6 @@ def weight_key(slot: str, weights: Mapping[str, Any]) -> str:
         if rest in weights:
             return rest
     return slot
-
-
-def _values(variables: Mapping[str, Any]) -> Arrays:
-    return {key: np.array(v.numpy()) for key, v in variables.items()}
-
-
-def _assign(variables: Mapping[str, Any], values: Arrays, what: str) -> None:
-    for key, variable in variables.items():
-        if key not in values:
-            raise ValueError(f"the state has no {what} {key}")
-        if tuple(variable.shape) != values[key].shape:
-            raise ValueError(f"{what} {key} is {variable.shape}, the state's {values[key].shape}")
-    for key, variable in variables.items():
-        variable.assign(values[key])
 
 
 def _dtype(name: str) -> Any:
