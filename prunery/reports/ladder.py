@@ -31,6 +31,7 @@ class Step:
     value: str
     uncertainty: str
     within: str
+    why: str
     speed: str
     rivals: tuple[str, ...]
     chosen: bool
@@ -248,6 +249,7 @@ def _step(
         value=measure.show(level.metric.value),
         uncertainty=f"{measure.show(level.metric.low)} – {measure.show(level.metric.high)}",
         within=_within(level, language),
+        why=level.why_missed or "",
         speed="" if level.latency_ms is None else numbers.milliseconds(level.latency_ms),
         rivals=tuple(
             measure.show(results[name].metric.value) if name in results else "–"

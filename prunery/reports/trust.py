@@ -177,6 +177,7 @@ def _passed_over(report: Report, language: Language) -> Iterator[Check]:
         level.metric
         for level in report.levels
         if level.within_limit is False
+        and level.why_missed is None
         and level.metric is not None
         and level.live_parameters < chosen.live_parameters
     ]

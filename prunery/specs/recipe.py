@@ -51,7 +51,8 @@ class Part(Wire):
 class Objective(Part):
     """When the ladder may stop. All None: every round is done and the last level chosen.
 
-    `max_metric_drop` is absolute for metrics between 0 and 1, else relative to the dense model.
+    `max_metric_drop` is absolute for metrics between 0 and 1, else relative to the dense model; of
+    several outputs each is held to it.
     The others are shares of the dense model's figure; `size_bytes` is the exported file's.
     """
 

@@ -139,7 +139,10 @@ class ControlResult(Wire):
 
 
 class Level(Wire):
-    """A level of the ladder, on validation examples; level 0 is the dense model."""
+    """A level of the ladder, on validation examples; level 0 is the dense model.
+
+    `why_missed`: of several outputs, which other than the first lost more than the limit allows.
+    """
 
     level: int
     metric: Interval | None = None
@@ -153,6 +156,7 @@ class Level(Wire):
     gzip_bytes: int | None = None
     latency_ms: float | None = None
     within_limit: bool | None = None
+    why_missed: str | None = None
     chosen: bool = False
     epochs_trained: int | None = None
     seconds: float | None = None

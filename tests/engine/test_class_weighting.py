@@ -52,12 +52,6 @@ def bench_for(folder: Path, weights: Any, *, single: bool = False) -> Bench:
     return set_up(spec, Reporter([].append))
 
 
-@pytest.mark.parametrize("single", [True, False])
-def test_of_several_outputs_it_is_told_which_one_is_judged(tmp_path: Path, single: bool) -> None:
-    told = bench_for(tmp_path, None, single=single).reporter.warnings
-    assert any("the output kind alone" in warning for warning in told) != single
-
-
 def test_one_output_takes_weights_by_class(tmp_path: Path) -> None:
     found = bench_for(tmp_path, {"2": 3.0}, single=True).facts["class_weight"]
     assert found == ({2: 3.0},)

@@ -10,10 +10,12 @@ import pytest
 
 from prunery.specs.recipe import Objective, Recipe, Schedule
 from tests.engine import jobs
+from worker.engine.evaluation import Metric
 from worker.engine.lottery import limits, rewinding, rounds
 from worker.engine.lottery.descent import Made, Step, next_step
 
 LIMITED = Objective(max_metric_drop=0.01)
+MISS = limits.Miss(Metric("accuracy", "multiclass", ""), "")
 
 
 def _recipe(**schedule: object) -> Recipe:
@@ -60,7 +62,9 @@ def test_levels_after_a_miss_lie_between_it_and_the_last_one_within(
 ) -> None:
     """A count of parameters stands for the metric, so that the edge is known."""
     enough = 100
-    monkeypatch.setattr(limits, "holds", lambda _, model, __: model.count_params() >= enough)
+    monkeypatch.setattr(
+        limits, "missed", lambda _, model, __: None if model.count_params() >= enough else MISS
+    )
     recipe = {
         "objective": {"max_metric_drop": 0.02},
         "schedule": {"kind": "adaptive", "rounds": 8, "pruning_fraction": 0.2},
@@ -87,7 +91,7 @@ def test_fresh_weights_that_won_are_shipped_as_what_they_are(
         return real(self, level, arm, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rounds.Round, "_try", noted)
-    monkeypatch.setattr(limits, "holds", lambda *_: bool(seen) and seen[-1] == "fresh")
+    monkeypatch.setattr(limits, "missed", lambda *_: None if seen[-1:] == ["fresh"] else MISS)
     done = jobs.prune(
         tmp_path,
         {"objective": {"max_metric_drop": 0.5}, "schedule": {"kind": "adaptive", "rounds": 1}},
@@ -109,7 +113,7 @@ def test_at_a_miss_trained_weights_go_before_fresh_ones_and_the_worst_arm_is_giv
         return real(self, level, arm, *rest)
 
     monkeypatch.setattr(rounds.Round, "_try", noted)
-    monkeypatch.setattr(limits, "holds", lambda *_: False)
+    monkeypatch.setattr(limits, "missed", lambda *_: MISS)
     schedule = {"kind": "adaptive", "rounds": 2}
     jobs.prune(tmp_path, {"objective": {"max_metric_drop": 0.5}, "schedule": schedule})
     first = [(start, "constant_ema") for start in ("initial", "none", "fresh")]

@@ -13,7 +13,7 @@ from prunery.specs.report import ControlResult, Interval
 from tests.acceptance.checker import check
 from tests.engine import jobs
 from worker.engine.evaluation import Metric
-from worker.engine.lottery import finish, reopening
+from worker.engine.lottery import finish, limits, reopening
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Rival, winner
 from worker.engine.lottery.finish import is_refuted
@@ -52,21 +52,28 @@ def test_a_wrong_network_is_withheld_and_the_dense_one_comes_back(
     assert check(done.model, done.out) == []
 
 
-def test_a_control_that_wins_is_shipped_if_it_is_no_larger() -> None:
+def test_a_control_that_wins_is_shipped_if_it_is_no_larger_and_hurts_no_other_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     bench = SimpleNamespace(
-        metric=Metric("accuracy", "multiclass", ""), dataset=SimpleNamespace(validation=[0])
+        facts={},
+        metric=Metric("accuracy", "multiclass", ""),
+        dataset=SimpleNamespace(validation=[0]),
     )
     ours = Interval(value=0.8, low=0.7, high=0.9)
 
     def rival(control: Any, value: float, parameters: int) -> Rival:
         found = Interval(value=value, low=0.0, high=1.0)
         result = ControlResult(level=1, control=control, metric=found, parameters=parameters)
-        return Rival(result, cast(Trial, None))
+        trial = SimpleNamespace(compacted=SimpleNamespace(model=control))
+        return Rival(result, cast(Trial, trial))
 
     worse, larger = rival("fresh_small", 0.8, 90), rival("random_mask", 0.95, 101)
     best = rival("fresh_same_scale", 0.9, 100)
     assert winner(cast(Bench, bench), ours, 100, [worse, best, larger]) is best
     assert winner(cast(Bench, bench), ours, 100, [worse, larger]) is None
+    monkeypatch.setattr(limits, "others_hold", lambda _, model: model != "fresh_same_scale")
+    assert winner(cast(Bench, bench), ours, 100, [worse, best, larger]) is None
 
 
 def test_fresh_weights_under_the_tickets_mask_are_handed_over_where_they_win(

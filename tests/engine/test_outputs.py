@@ -104,3 +104,36 @@ def test_outputs_of_a_dict_go_by_its_keys(tmp_path: Path) -> None:
     labels = {name: arrays[name] for name in ("what", "length")}
     found = done.compact.evaluate(arrays["x"], labels, verbose=0, return_dict=True)
     assert {"what_accuracy", "length_mae"} <= set(found)
+
+
+def lopsided(folder: Path) -> tuple[keras.Model, Path]:
+    """A trained net whose strong units serve the kind alone and whose weak ones the size alone."""
+    model = net()
+    first, kind, size = (np.zeros(shape, np.float32) for shape in ((6, 12), (12, 3), (12, 1)))
+    first[range(6), range(6)], kind[range(6), [0, 0, 1, 1, 2, 2]] = 3.0, 3.0
+    first[range(6), range(6, 12)], size[6:] = 0.3, 0.3
+    for name, kernel in (("hidden", first), ("kind", kind), ("size", size)):
+        model.get_layer(name).kernel.assign(kernel)
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(600, 6)).astype(np.float32)
+    kinds, sizes = (np.asarray(told) for told in model(x))
+    noise = 0.02 * draw.normal(size=600)
+    np.savez(folder / "data.npz", x=x, kind=kinds.argmax(axis=1), size=sizes[:, 0] + noise)
+    return model, folder / "data.npz"
+
+
+def test_a_size_that_hurts_another_output_alone_is_turned_down(tmp_path: Path) -> None:
+    """Half of the units go: those of the size, without which the kind is told as well as before."""
+    model, dataset = lopsided(tmp_path)
+    recipe = {
+        "training": {"epochs": 0},
+        "objective": {"max_metric_drop": 0.01},
+        "schedule": {"rounds": 1, "pruning_fraction": 0.5},
+    }
+    report = jobs.prune(tmp_path, recipe, model=model, dataset=dataset).report
+    before, after = report.levels
+    assert before.metric is not None
+    assert after.metric == before.metric
+    assert after.why_missed is not None
+    assert after.why_missed.startswith("The output size lost too much: mse ")
+    assert report.verdict.outcome == "nothing_within"

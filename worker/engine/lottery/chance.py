@@ -6,6 +6,7 @@ import numpy as np
 
 from prunery.specs.report import Interval
 from worker.engine import evaluation
+from worker.engine.evaluation import Metric
 from worker.engine.lottery.bench import Bench
 
 # On fewer examples an interval is too wide to tell a weak model from none.
@@ -36,16 +37,16 @@ def _hardly_learned(bench: Bench) -> float | None:
     return guessing * (1.0 - HEADWAY)
 
 
-def is_at_chance(bench: Bench, found: Interval | None) -> bool:
-    """Whether `found`, the dense model's figure on validation, is no better than guessing.
+def is_at_chance(bench: Bench, metric: Metric | None, found: Interval | None) -> bool:
+    """Whether `found`, a figure of the dense model on validation, is no better than guessing.
 
     Guessing is the best constant answer. The doubt goes to the model: on few examples its figure
     alone must be no better; only on enough of them must the whole interval lie beyond guessing.
     """
-    if bench.metric is None or bench.dataset is None or not bench.trains or found is None:
+    if metric is None or bench.dataset is None or not bench.trains or found is None:
         return False
     split = bench.judged_split
-    guessing = evaluation.baseline(bench.metric, split.y)
-    near = found.low if bench.metric.higher_is_better else found.high
+    guessing = evaluation.baseline(metric, split.y)
+    near = found.low if metric.higher_is_better else found.high
     value = near if len(split) >= ENOUGH else found.value
-    return not bench.metric.better(value, guessing)
+    return not metric.better(value, guessing)

@@ -18,7 +18,7 @@ import numpy as np
 from prunery.specs.report import ControlResult, Interval
 from worker.engine import evaluation
 from worker.engine.compaction import ticket
-from worker.engine.lottery import sizes, trials, unit_cut
+from worker.engine.lottery import limits, sizes, trials, unit_cut
 from worker.engine.lottery.bench import Bench, assign, weights_of
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.fresh import reinitialize
@@ -143,7 +143,8 @@ def winner(
     """The control that validates better than the level, if one does; it is what gets shipped.
 
     Only where validation examples were held out: nothing is chosen on training examples. And only
-    with at most the level's parameters, `most`: of a random mask fewer units may be dead.
+    with at most the level's parameters, `most` (of a random mask fewer units may be dead), and with
+    every other output within the limit.
     """
     if bench.metric is None or bench.dataset is None or not len(bench.dataset.validation):
         return None
@@ -151,7 +152,8 @@ def winner(
     for rival in rivals:
         if rival.result.parameters > most:
             continue
-        if bench.metric.better(rival.result.metric.value, value):
+        better = bench.metric.better(rival.result.metric.value, value)
+        if better and limits.others_hold(bench, rival.trial.compacted.model):
             best, value = rival, rival.result.metric.value
     return best
 
@@ -176,12 +178,12 @@ def _random_units(bench: Bench, kept: Kept, seed: int) -> Kept:
 def _narrow(bench: Bench, most: int) -> Kept:
     """A uniformly narrower network of at most so many parameters."""
     whole = unit_cut.all_units(bench)
-    limits = widths.Bounds({name: len(units) for name, units in whole.items()})
+    bounds = widths.Bounds({name: len(units) for name, units in whole.items()})
     scores = {name: np.arange(len(units), 0.0, -1.0) for name, units in whole.items()}
     low, high = 0.0, 1.0
     for _ in range(30):
         share = (low + high) / 2
-        kept = widths.select(scores, whole, widths.counts(scores, whole, share, "uniform", limits))
+        kept = widths.select(scores, whole, widths.counts(scores, whole, share, "uniform", bounds))
         small = sizes.parameters(sizes.compact_shapes(bench.graph, bench.shapes, kept)) <= most
         low, high = (low, share) if small else (share, high)
-    return widths.select(scores, whole, widths.counts(scores, whole, high, "uniform", limits))
+    return widths.select(scores, whole, widths.counts(scores, whole, high, "uniform", bounds))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from worker.engine import evaluation
 from worker.engine.compaction import ticket
-from worker.engine.lottery import trials
+from worker.engine.lottery import limits, trials
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.judging import predictions
@@ -38,8 +38,8 @@ def distilled(
 ) -> Trial | None:
     """Train the chosen level once more with the dense model as its teacher.
 
-    Returns the new network where its validation metric is better beyond the noise, else None; the
-    report says which, and by how much.
+    Returns the new network where its validation metric is better beyond the noise (and every other
+    output within the limit), else None; the report says which, and by how much.
     """
     arm = Arm(record.notes["rewind"], record.notes["schedule"])
     previous = State.load(store.path(record.notes["basis"]) / "trained.npz").weights
@@ -75,7 +75,8 @@ def _better(bench: Bench, plain: Trial, taught: Trial, share: float) -> bool:
     if found is None:
         return False
     up = bench.metric.higher_is_better
-    kept = found.low > 0 if up else found.high < 0
+    better = found.low > 0 if up else found.high < 0
+    kept = better and limits.others_hold(bench, taught.compacted.model)
     bench.reporter.decide(
         "training.distillation",
         f"{share:g}" if kept else "0",

@@ -54,7 +54,7 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
     limits.settle(bench, dense.record.figures.metric)
     if not bench.graph.groups and bench.recipe.granularity == "unit":
         return ladder
-    if is_at_chance(bench, dense.record.report.metric):
+    if is_at_chance(bench, bench.metric, dense.record.report.metric):
         ladder.at_chance = True
         why = "The model does no better than guessing on examples it has not seen."
         bench.reporter.warn("at_chance", f"{why} Nothing was removed from it.")

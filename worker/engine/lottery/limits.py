@@ -1,7 +1,8 @@
 """The limit as it is judged: on validation examples, and where those are few, on training ones too.
 
 On validation a level is held against the dense model on the same examples, with half a standard
-error of the difference to spare (`objectives` says why).
+error of the difference to spare (`objectives` says why). Of several outputs each is held to it, by
+its own metric.
 
 40 examples cannot show a drop of a point: a level may pass on them by luck and be 15 points worse.
 A network that also lost what the dense one knew of its training examples is not passed, unless it
@@ -11,7 +12,8 @@ few examples that figure itself is luck): what a large network learned by heart 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -22,7 +24,8 @@ from worker.engine.datasets import Split
 from worker.engine.evaluation import Metric, formulas
 from worker.engine.evaluation.metrics import Arrays, Rows
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.judging import metric_interval, predictions
+from worker.engine.lottery.chance import is_at_chance
+from worker.engine.lottery.judging import predictions
 from worker.engine.lottery.objectives import DOUBT, Limit
 
 # Fewer validation examples than this show no drop of about a point and a half (95% of the time):
@@ -34,44 +37,136 @@ SHARE = 0.5
 CLASSIFYING = ("binary", "multiclass")
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """An output that is held to the limit.
+
+    rows: the dense model's, on the examples that levels are judged on.
+    known: the limit on training examples, where the others are few.
+    """
+
+    metric: Metric
+    limit: Limit
+    rows: Rows
+    known: Limit | None = None
+
+
+@dataclass(frozen=True)
+class Miss:
+    """The output that lost too much, by its metric, and what was seen."""
+
+    metric: Metric
+    why: str
+
+
 def settle(bench: Bench, dense_metric: float | None) -> None:
     """Note the limits; `bench.model` must hold the dense model's trained weights."""
     metric, allowed = bench.metric, bench.recipe.objective.max_metric_drop
+    bench.facts["held"] = ()
     if allowed is not None and metric is None:
         why = "There are no labels to judge by: the limit was not applied, every round was done."
         bench.reporter.warn("limit_not_judged", why)
-    if metric is None or dense_metric is None or allowed is None:
-        bench.facts["limit"] = Limit(dense_metric or 0.0, None, True, False)
+    if metric is None or dense_metric is None:
         return
-    up, relative = metric.higher_is_better, not metric.is_bounded
-    bench.facts["limit"] = Limit(dense_metric, allowed, up, relative)
-    bench.facts["dense_rows"] = _rows(bench, metric, bench.model)
-    if _few(bench):
-        known = Limit(_on_training(bench, bench.model), allowed, up, relative)
-        found = metric_interval(bench, bench.model, bench.judged_split)
-        unseen = Limit(surely(dense_metric, found, up), SHARE * allowed, up, relative)
-        worst = (min if up else max)(known.worst, unseen.worst)
-        bench.facts["training_limit"] = Limit(worst, 0.0, up, relative)
+    if allowed is None:
+        _tell_who_judges(bench, metric)
+        return
+    bench.facts["held"] = held = tuple(_held(bench, dense_metric, allowed))
+    few = next((one.metric for one in held if one.known is not None), None)
+    if few is not None:
         assert bench.dataset is not None
         bench.reporter.decide(
             "objective.max_metric_drop",
             "judged on validation and on training examples",
-            _why_few(metric, bench.dataset.validation),
+            _why_few(few, bench.dataset.validation),
         )
 
 
-def holds(bench: Bench, model: keras.Model, value: float | None) -> bool:
-    """Whether a level's network stays within the limit; `value` is its validation metric."""
-    limit: Limit | None = bench.facts.get("limit")
-    if (
-        limit is not None
-        and limit.drop is not None
+def _held(bench: Bench, main: float, allowed: float) -> Iterator[Held]:
+    """Every output with its limit; `main` is the dense model's main metric."""
+    assert bench.dataset is not None
+    dense, split = bench.model, bench.judged_split
+    few = [one for one in bench.metrics if _few(bench, one)]
+    told = predictions(bench, dense, split)
+    trained = predictions(bench, dense, bench.dataset.train) if few else None
+    for metric in bench.metrics:
+        rows = metric.prepare(split.y, told)
+        value = main if metric is bench.metric else metric.of(rows)
+        limit = Limit(value, allowed, metric.higher_is_better, not metric.is_bounded)
+        if metric is not bench.metric and not _has_something_to_lose(bench, metric, told):
+            continue
+        known = _known(bench, metric, limit, told, trained) if metric in few else None
+        yield Held(metric, limit, rows, known)
+
+
+def _known(
+    bench: Bench, metric: Metric, limit: Limit, told: Arrays, trained: Arrays | None
+) -> Limit:
+    """What a network may come to on training examples, by the dense model's outputs on both."""
+    assert bench.dataset is not None
+    assert trained is not None
+    assert limit.allowed is not None
+    up = limit.higher_is_better
+    found = evaluation.interval(metric, bench.judged_split.y, told, bench.seed_for("interval"))
+    known = replace(limit, dense=metric.value(bench.dataset.train.y, trained))
+    unseen = replace(limit, dense=surely(limit.dense, found, up), allowed=SHARE * limit.allowed)
+    worst = (min if up else max)(known.worst, unseen.worst)
+    return replace(limit, dense=worst, allowed=0.0)
+
+
+def missed(bench: Bench, model: keras.Model, value: float | None) -> Miss | None:
+    """The first output that a level's network lost too much of; `value` is its main metric."""
+    held: Sequence[Held] = bench.facts.get("held", ())
+    if not held:
+        return None
+    main = held[0]
+    if value is None or not main.limit.holds(value):
+        return _too_much(main, value)
+    return _missed(bench, model, held, value)
+
+
+def others_hold(bench: Bench, model: keras.Model) -> bool:
+    """Whether a network stays within the limit in all outputs but the main one, which ranks."""
+    return _missed(bench, model, bench.facts.get("held", ())[1:]) is None
+
+
+def _missed(
+    bench: Bench, model: keras.Model, held: Sequence[Held], main: float | None = None
+) -> Miss | None:
+    if not held:
+        return None
+    split = bench.judged_split
+    told = predictions(bench, model, split)
+    for one in held:
+        metric, limit = one.metric, one.limit
+        rows = metric.prepare(split.y, told)
+        value = metric.of(rows) if main is None or metric is not bench.metric else main
         # Its error last: of some figures that takes hundreds of draws.
-        and not (limit.holds(value) and limit.holds(value, _error(bench, model)))
-    ):
-        return False
-    second: Limit | None = bench.facts.get("training_limit")
-    return second is None or second.holds(_on_training(bench, model))
+        if not (limit.holds(value) and limit.holds(value, _error(bench, one, rows))):
+            return _too_much(one, value)
+    if any(one.known is not None for one in held):
+        assert bench.dataset is not None
+        train = bench.dataset.train
+        told = predictions(bench, model, train)
+        for one in held:
+            if one.known is None:
+                continue
+            value = one.metric.value(train.y, told)
+            if not one.known.holds(value):
+                return Miss(
+                    one.metric,
+                    f"The output {one.metric.output} lost too much of what it had learned: "
+                    f"{one.metric.name} {value:.4g} on training examples, where "
+                    f"{one.known.dense:.4g} is allowed.",
+                )
+    return None
+
+
+def _too_much(one: Held, value: float | None) -> Miss:
+    metric, dense = one.metric, one.limit.dense
+    told = "none" if value is None else f"{value:.4g}"
+    why = f"The output {metric.output} lost too much: {metric.name} {told}, {dense:.4g} before."
+    return Miss(metric, why)
 
 
 def surely(value: float, found: Interval | None, higher_is_better: bool) -> float:
@@ -82,24 +177,43 @@ def surely(value: float, found: Interval | None, higher_is_better: bool) -> floa
     return value - error if higher_is_better else value + error
 
 
-def _error(bench: Bench, model: keras.Model) -> float:
-    """The standard error of a network's loss against the dense model."""
-    assert bench.metric is not None
-    rows = _rows(bench, bench.metric, model)
-    seed = bench.seed_for("interval")
-    return evaluation.standard_error(bench.metric, bench.facts["dense_rows"], rows, seed)
+def _error(bench: Bench, one: Held, rows: Rows) -> float:
+    """The standard error of what a network lost of an output against the dense model."""
+    return evaluation.standard_error(one.metric, one.rows, rows, bench.seed_for("interval"))
 
 
-def _rows(bench: Bench, metric: Metric, model: keras.Model) -> Rows:
-    split = bench.judged_split
-    return metric.prepare(split.y, predictions(bench, model, split))
-
-
-def _few(bench: Bench) -> bool:
+def _few(bench: Bench, metric: Metric) -> bool:
     assert bench.dataset is not None
-    assert bench.metric is not None
     held_out = bench.dataset.validation
-    return bench.trains and len(held_out) > 0 and telling(bench.metric, held_out.y) < FEW
+    return bench.trains and len(held_out) > 0 and telling(metric, held_out.y) < FEW
+
+
+def _has_something_to_lose(bench: Bench, metric: Metric, told: Arrays) -> bool:
+    """Whether an output has a figure to be held to; one that only guesses is held, and told."""
+    found = evaluation.interval(metric, bench.judged_split.y, told, bench.seed_for("interval"))
+    if not np.isfinite(found.value):
+        bench.reporter.warn(
+            "output_not_judged",
+            f"The output {metric.output} has no {metric.name} on these examples: nothing holds it "
+            "to the limit.",
+        )
+    elif is_at_chance(bench, metric, found):
+        bench.reporter.warn(
+            "output_at_chance",
+            f"The output {metric.output} does no better than guessing: what it loses or gains by "
+            "pruning is chance.",
+        )
+    return bool(np.isfinite(found.value))
+
+
+def _tell_who_judges(bench: Bench, metric: Metric) -> None:
+    """Without a limit the main output alone decides between networks of the same size."""
+    if len(bench.metrics) > 1:
+        bench.reporter.warn(
+            "one_output",
+            f"No limit is set: where one of several networks is chosen, the output {metric.output} "
+            "decides. Look at what the others lose before you use the model.",
+        )
 
 
 def _why_few(metric: Metric, held_out: Split) -> str:
@@ -117,10 +231,3 @@ def telling(metric: Metric, y: Arrays) -> int:
     labels, _ = metric.pair(y, y)
     counts = np.unique(formulas.true_classes(labels, labels.shape[-1]), return_counts=True)[1]
     return int(len(counts) * counts.min())
-
-
-def _on_training(bench: Bench, model: keras.Model) -> float:
-    assert bench.dataset is not None
-    assert bench.metric is not None
-    split = bench.dataset.train
-    return float(bench.metric.value(split.y, predictions(bench, model, split)))

@@ -35,14 +35,13 @@ def measure(bench: Bench, store: LevelStore, ladder: Ladder, result: Result) -> 
     result.compact = _figures(bench, compact, own, timed["compact"])
     if metric is None or split is None:
         return
-    limit = bench.facts.get("limit")
     result.comparison = evaluation.compare(
         metric,
         split.y,
         predictions(bench, dense, split),
         predictions(bench, compact, split),
         bench.seed_for("interval"),
-        allowed_drop=limit.drop if limit else None,
+        allowed_drop=next((one.limit.drop for one in bench.facts.get("held", ())), None),
         classes=_classes(bench, metric),
     )
     result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]

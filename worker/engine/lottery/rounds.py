@@ -108,7 +108,8 @@ class Round:
         for arm in arms:
             trial = self._try(level, arm, choice, previous)
             tried.append((arm, trial))
-            if is_adaptive(bench.recipe) and limits.holds(bench, trial.compacted.model, trial.best):
+            model = trial.compacted.model
+            if is_adaptive(bench.recipe) and not limits.missed(bench, model, trial.best):
                 self._say_what_won(tried, arm)
                 return arm, trial, None
         best = self._better(tried)
@@ -136,9 +137,11 @@ class Round:
         return Teaching(self._dense.teacher(), share) if share and self._bench.trains else None
 
     def _better(self, tried: list[tuple[Arm, Trial]]) -> tuple[Arm, Trial]:
+        """By the main metric; those that keep every other output within the limit come first."""
         metric = self._bench.metric
-        best = tried[0]
-        for arm, trial in tried[1:]:
+        within = [one for one in tried if limits.others_hold(self._bench, one[1].compacted.model)]
+        best, *others = within or tried
+        for arm, trial in others:
             ours, theirs = best[1].best, trial.best
             if metric is None or ours is None or theirs is None:
                 continue
@@ -187,8 +190,11 @@ class Round:
         model = trial.compacted.model
         judged = level_report(bench, model, draft, seconds=time.monotonic() - began)
         value = judged.metric.value if judged.metric else None
-        within = limits.holds(bench, model, value)
-        judged = judged.model_copy(update={"within_limit": within})
+        miss = limits.missed(bench, model, value)
+        within = miss is None
+        others = miss is not None and miss.metric is not bench.metric
+        why = miss.why if miss is not None and others else None
+        judged = judged.model_copy(update={"within_limit": within, "why_missed": why})
 
         def fill(folder: Path) -> None:
             saving.save(model, folder / "model.keras")

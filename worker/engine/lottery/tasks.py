@@ -50,12 +50,6 @@ def settle(bench: Bench) -> None:
     if recipe.training.metric == "auto":
         bench.reporter.decide("training.metric", metric.name, metric.why)
     bench.task = task_of(bench, metric)
-    if len(bench.metrics) > 1:
-        bench.reporter.warn(
-            "one_output",
-            f"Sizes are judged by the output {metric.output} alone: look at what the others lose "
-            "before you use the model.",
-        )
     lengths.settle(bench)
     bench.facts["class_weight"] = class_weighting.settle(bench)
 
