@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from tests.services import browser, missing, postgres, redis
+
+# What collecting imports lives to the end of the run: until then there is nothing to look for.
+gc.disable()
 
 # Quiet and small: a test's nets are tiny, and threads that wait for each other burn the cores that
 # the other tests need.
@@ -70,6 +74,12 @@ def chromium() -> Path:
         return browser.find()
     except missing.ServiceMissingError as error:
         missing.skip(str(error))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, and never look at what was imported."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

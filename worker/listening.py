@@ -31,11 +31,13 @@ def listening(console: Console | None) -> Iterator[Reporter]:
 
 def _import_tensorflow() -> None:
     """It greets on the standard error before it can be told not to."""
+    from worker.engine import libraries
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     shown, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        import tensorflow  # noqa: F401
+        libraries.load()
     finally:
         os.dup2(shown, 2)
         os.close(shown)

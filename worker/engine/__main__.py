@@ -77,6 +77,9 @@ def _settle_process() -> None:
     """Quiet TensorFlow, and let GPU memory grow instead of taking it all."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    from worker.engine import libraries
+
+    libraries.load()
     import tensorflow as tf
 
     for device in tf.config.list_physical_devices("GPU"):
