@@ -9,7 +9,14 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from prunery.specs.job import JobView
-from prunery.specs.report import Interval, Latency, ModelFigures, Report
+from prunery.specs.report import (
+    Comparison,
+    Interval,
+    Latency,
+    ModelFigures,
+    OutputFigures,
+    Report,
+)
 
 
 def result_table(report: Report, reference: dict[str, tuple[str, str]] | None = None) -> Table:
@@ -35,10 +42,10 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     """Name, dense, compact and change of each figure that the report has."""
     dense, compact = report.dense, report.compact
     metric = f"test {report.task.metric or 'metric'}"
-    found = [
-        (metric, _metric(dense), _metric(compact), _difference(report)),
-        _counted("parameters", dense.parameters, compact.parameters),
+    found = [_output(one) for one in report.outputs] or [
+        (metric, _metric(dense), _metric(compact), _difference(report.comparison))
     ]
+    found.append(_counted("parameters", dense.parameters, compact.parameters))
     if dense.flops is not None and compact.flops is not None:
         found.append(_counted("FLOPs", dense.flops, compact.flops))
     found.append(_counted("bytes", dense.size_bytes, compact.size_bytes))
@@ -52,8 +59,18 @@ def _metric(figures: ModelFigures) -> str:
     return _with_interval(found, "") if found else "not tested"
 
 
-def _difference(report: Report) -> str:
-    found = report.comparison.difference
+def _output(one: OutputFigures) -> tuple[str, str, str, str]:
+    """A row of an output of several, with what it was allowed to lose."""
+    change, limit = _difference(one.comparison), one.comparison.allowed_drop
+    if limit is not None:
+        allowed = -limit if one.task.metric_higher_is_better else limit
+        change += f"\nallowed {allowed:+.4f}"
+    name = f"{one.name}: test {one.task.metric}"
+    return name, _with_interval(one.dense, ""), _with_interval(one.compact, ""), change
+
+
+def _difference(comparison: Comparison) -> str:
+    found = comparison.difference
     return _with_interval(found, "+") if found else ""
 
 

@@ -12,7 +12,7 @@ from prunery.reports.headline import speed_ratio
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Interval, Report
+from prunery.specs.report import Comparison, Interval, Report, Task
 
 NO_CHART = Markup("")
 
@@ -60,7 +60,8 @@ def _metric(
     aside = ""
     if limit is not None:
         aside = language.gettext(
-            "You allowed a loss of %(amount)s.", amount=_allowed(report, measure)
+            "You allowed a loss of %(amount)s.",
+            amount=allowed(report, report.task, report.comparison, measure),
         )
     gains = sorted(measure.gain(edge) for edge in (difference.low, difference.high))
     chart = interval.draw(
@@ -187,9 +188,9 @@ def _ratio(ratio: float, words: str, language: Language) -> str:
     return words % {"times": Numbers(language).times(ratio, 2)}
 
 
-def _allowed(report: Report, measure: Measure) -> str:
+def allowed(report: Report, task: Task, comparison: Comparison, measure: Measure) -> str:
     """The limit as it was set: points of a percentage, or a share of the error before."""
     asked = report.method.recipe.objective.max_metric_drop
-    if report.task.drop_is_relative and asked is not None:
+    if task.drop_is_relative and asked is not None:
         return measure.numbers.percent(asked)
-    return measure.show_change(report.comparison.allowed_drop or 0.0)
+    return measure.show_change(comparison.allowed_drop or 0.0)

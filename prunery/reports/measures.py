@@ -8,7 +8,7 @@ from typing import Literal
 
 from prunery.reports.language import Language
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Interval, Report
+from prunery.specs.report import Interval, Report, Task
 
 Kind = Literal["answers", "share", "score", "error"]
 Split = Literal["test", "validation", "train", "none"]
@@ -71,7 +71,12 @@ def is_finite(interval: Interval | None) -> bool:
 
 def measure(report: Report, language: Language) -> Measure:
     """The words for the metric that the report is about."""
-    task, name = report.task, report.task.metric or "metric"
+    return measure_of(report, report.task, language)
+
+
+def measure_of(report: Report, task: Task, language: Language) -> Measure:
+    """The words for the metric of one output."""
+    name = task.metric or "metric"
     split, examples = measured_on(report)
     return Measure(
         _kind(name, task.metric_higher_is_better),

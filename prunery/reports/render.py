@@ -19,6 +19,7 @@ from prunery.reports import (
     ladder,
     measures,
     method,
+    outputs,
     phrases,
     removal,
     trust,
@@ -39,6 +40,7 @@ class Story:
     headline: headline.Headline
     squares: Markup
     facts: tuple[facts.Fact, ...]
+    outputs: tuple[outputs.Output, ...]
     controls: tuple[ladder.Control, ...]
     ladder: ladder.Ladder | None
     trust: tuple[trust.Check, ...]
@@ -81,6 +83,7 @@ def tell(report: Report, language: Language, level: int | None = None) -> Story:
         headline=headline.compose(report, measure, language),
         squares=_squares(report, language),
         facts=facts.rows(report, measure, language),
+        outputs=outputs.tell(report, language),
         ladder=ladder.tell(report, measure, language, level),
         controls=ladder.controls(report, measure, language),
         trust=trust.checks(report, measure, language),

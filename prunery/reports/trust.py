@@ -11,6 +11,7 @@ from prunery.reports.ladder import limit_of_levels
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
+from prunery.reports.outputs import any_over
 from prunery.specs.report import Interval, Proof, Report
 
 FEW_EXAMPLES = 1_000
@@ -115,10 +116,7 @@ def _test(report: Report, language: Language) -> Check:
 
 def _over(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     """A size that stayed within the limit where it was chosen may miss it on the test."""
-    limit, difference = report.comparison.allowed_drop, report.comparison.difference
-    if limit is None or difference is None or report.verdict.outcome != "smaller":
-        return
-    if -measure.gain(difference.value) > limit:
+    if report.verdict.outcome == "smaller" and any_over(report, measure, language):
         yield Check(
             language.gettext("On the test examples the loss is above your limit"),
             language.gettext(

@@ -117,6 +117,16 @@ class ClassFigures(Wire):
     compact: float
 
 
+class OutputFigures(Wire):
+    """One output of several on the examples of `dense` and `compact`, the main one first."""
+
+    name: str
+    task: Task
+    dense: Interval
+    compact: Interval
+    comparison: Comparison
+
+
 class LayerRemoval(Wire):
     """Units (or weights) of one layer, before and after, in model order."""
 
@@ -219,6 +229,7 @@ class Report(Wire):
     dense: ModelFigures
     compact: ModelFigures
     comparison: Comparison = Comparison()
+    outputs: tuple[OutputFigures, ...] = ()
     levels: tuple[Level, ...] = ()
     chosen_level: int = 0
     controls: tuple[ControlResult, ...] = ()

@@ -137,3 +137,20 @@ def test_a_size_that_hurts_another_output_alone_is_turned_down(tmp_path: Path) -
     assert after.why_missed is not None
     assert after.why_missed.startswith("The output size lost too much: mse ")
     assert report.verdict.outcome == "nothing_within"
+
+
+def test_without_a_limit_the_report_tells_what_each_output_lost(tmp_path: Path) -> None:
+    model, dataset = lopsided(tmp_path)
+    recipe = {
+        "training": {"epochs": 0},
+        "objective": {},
+        "schedule": {"rounds": 1, "pruning_fraction": 0.5},
+    }
+    report = jobs.prune(tmp_path, recipe, model=model, dataset=dataset).report
+    kind, size = report.outputs
+    assert kind.comparison == report.comparison
+    assert kind.dense == kind.compact
+    assert (size.name, size.task.metric, size.comparison.allowed_drop) == ("size", "mse", None)
+    assert size.dense.value == pytest.approx(0.0004, rel=0.5)
+    assert size.compact.value > 100 * size.dense.value
+    assert any("the output kind decides" in warning for warning in report.warnings)

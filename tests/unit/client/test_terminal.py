@@ -19,6 +19,7 @@ from prunery.specs.report import (
     Latency,
     Method,
     ModelFigures,
+    OutputFigures,
     Report,
     Task,
     Verdict,
@@ -63,6 +64,23 @@ def _report(*, smaller: bool = True) -> Report:
         comparison=Comparison(difference=Interval(value=-0.0033, low=-0.007, high=0.0004)),
         method=Method(recipe=resolve()),
     )
+
+
+def test_every_output_of_several_has_a_line_with_what_it_may_lose() -> None:
+    report = _report()
+    size = OutputFigures(
+        name="size",
+        task=Task(kind="regression", metric="mse", metric_higher_is_better=False),
+        dense=Interval(value=0.117, low=0.1, high=0.13),
+        compact=Interval(value=0.136, low=0.12, high=0.15),
+        comparison=Comparison(
+            difference=Interval(value=0.019, low=0.01, high=0.03), allowed_drop=0.00117
+        ),
+    )
+    first, second, *_ = rows(report.model_copy(update={"outputs": (size,)}))
+    assert first[0] == "size: test mse"
+    assert first[3] == "+0.0190\n+0.010, +0.030\nallowed +0.0012"
+    assert second[0] == "parameters"
 
 
 @pytest.mark.parametrize(

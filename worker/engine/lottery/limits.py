@@ -114,6 +114,12 @@ def _known(
     return replace(limit, dense=worst, allowed=0.0)
 
 
+def allowed_drop(bench: Bench, metric: Metric) -> float | None:
+    """How much an output may lose, in its metric's own unit; None where nothing limits it."""
+    held: Sequence[Held] = bench.facts.get("held", ())
+    return next((one.limit.drop for one in held if one.metric is metric), None)
+
+
 def missed(bench: Bench, model: keras.Model, value: float | None) -> Miss | None:
     """The first output that a level's network lost too much of; `value` is its main metric."""
     held: Sequence[Held] = bench.facts.get("held", ())

@@ -6,13 +6,23 @@ from typing import Any
 
 import keras
 
-from prunery.specs.report import ControlResult, Interval, Latency, Level, ModelFigures
+from prunery.specs.report import (
+    ControlResult,
+    Interval,
+    Latency,
+    Level,
+    ModelFigures,
+    OutputFigures,
+)
 from worker.engine import evaluation, profiling
+from worker.engine.evaluation.metrics import Arrays
+from worker.engine.lottery import limits
 from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.judging import metric_interval, network_bytes, predictions
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelStore
 from worker.engine.lottery.result import Result
+from worker.engine.lottery.tasks import task_of
 from worker.engine.training import State
 
 LATENCY_BATCHES = (1, 256)
@@ -35,22 +45,33 @@ def measure(bench: Bench, store: LevelStore, ladder: Ladder, result: Result) -> 
     result.compact = _figures(bench, compact, own, timed["compact"])
     if metric is None or split is None:
         return
-    result.comparison = evaluation.compare(
-        metric,
-        split.y,
-        predictions(bench, dense, split),
-        predictions(bench, compact, split),
-        bench.seed_for("interval"),
-        allowed_drop=next((one.limit.drop for one in bench.facts.get("held", ())), None),
-        classes=_classes(bench, metric),
-    )
+    before, after = predictions(bench, dense, split), predictions(bench, compact, split)
+    found = [_output(bench, one, split.y, before, after) for one in bench.metrics]
+    result.comparison = found[0].comparison
+    result.outputs = tuple(found) if len(found) > 1 else ()
     result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]
 
 
-def _classes(bench: Bench, metric: evaluation.Metric) -> tuple[str, ...] | None:
-    """What the classes of the output that is judged are called."""
-    assert bench.dataset is not None
-    return bench.dataset.classes_of.get(metric.output or bench.summary.outputs[0].name)
+def _output(
+    bench: Bench, metric: evaluation.Metric, y: Arrays, before: Arrays, after: Arrays
+) -> OutputFigures:
+    """What an output is judged by, of both models."""
+    task, seed = task_of(bench, metric), bench.seed_for("interval")
+    return OutputFigures(
+        name=metric.output or bench.summary.outputs[0].name,
+        task=task,
+        dense=evaluation.interval(metric, y, before, seed),
+        compact=evaluation.interval(metric, y, after, seed),
+        comparison=evaluation.compare(
+            metric,
+            y,
+            before,
+            after,
+            seed,
+            allowed_drop=limits.allowed_drop(bench, metric),
+            classes=task.classes,
+        ),
+    )
 
 
 def _latency(

@@ -49,6 +49,7 @@ def report(bench: Bench, ladder: Ladder, result: Result, seconds: float) -> Repo
         dense=result.dense,
         compact=result.compact,
         comparison=result.comparison,
+        outputs=result.outputs,
         levels=levels,
         chosen_level=ladder.chosen,
         controls=tuple(result.control_results),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from prunery.specs.report import Comparison, ControlResult, ModelFigures
+from prunery.specs.report import Comparison, ControlResult, ModelFigures, OutputFigures
 from worker.engine.lottery.controls import Rival
 from worker.engine.lottery.trials import Trial
 
@@ -22,4 +22,5 @@ class Result:
     dense: ModelFigures | None = None
     compact: ModelFigures | None = None
     comparison: Comparison = field(default_factory=Comparison)
+    outputs: tuple[OutputFigures, ...] = ()
     files: dict[str, str] = field(default_factory=dict)

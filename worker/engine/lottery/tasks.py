@@ -48,7 +48,9 @@ def settle(bench: Bench) -> None:
     bench.metrics = _metrics(bench, dataset)
     metric = bench.metrics[0]
     if recipe.training.metric == "auto":
-        bench.reporter.decide("training.metric", metric.name, metric.why)
+        chosen = ", ".join(f"{one.output}: {one.name}" for one in bench.metrics if one.output)
+        whys = dict.fromkeys(one.why for one in bench.metrics)
+        bench.reporter.decide("training.metric", chosen or metric.name, " ".join(whys))
     bench.task = task_of(bench, metric)
     lengths.settle(bench)
     bench.facts["class_weight"] = class_weighting.settle(bench)
