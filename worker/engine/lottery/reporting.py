@@ -15,7 +15,15 @@ import numpy as np
 from prunery import __version__
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.models import FrozenInfo
-from prunery.specs.report import Data, Interval, LayerRemoval, Method, Report, Verdict
+from prunery.specs.report import (
+    Data,
+    Interval,
+    LayerRemoval,
+    Method,
+    ModelFigures,
+    Report,
+    Verdict,
+)
 from worker.engine import threads
 from worker.engine.compaction import certificate
 from worker.engine.lottery.bench import Bench
@@ -71,10 +79,10 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
     assert result.compact is not None
     outcome = _outcome(bench, ladder, result)
     winning, margin = _winning(bench, ladder, result)
-    times = result.dense.size_bytes / max(1, result.compact.size_bytes)
+    smaller = _smaller(result.dense, result.compact)
     words = {
-        "smaller": f"{times:.1f} times smaller.",
-        "over_limit": f"{times:.1f} times smaller, but not every target could be met.",
+        "smaller": smaller,
+        "over_limit": smaller + " Not every target could be met.",
         "nothing_within": "Nothing smaller stayed within the limit: the model comes back whole.",
         "nothing_to_remove": "No part of this model can be removed; it comes back unchanged.",
         "at_chance": "The model never learned to do better than guessing on these examples.",
@@ -96,6 +104,15 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
         ticket_margin=margin,
         target_met=ladder.target_met,
     )
+
+
+def _smaller(dense: ModelFigures, compact: ModelFigures) -> str:
+    """How much was won; of a tiny model, or of a masked one, the file says little."""
+    times = dense.size_bytes / max(1, compact.size_bytes)
+    if times >= 1.1:
+        return f"{times:.1f} times smaller."
+    fewer = dense.live_parameters / max(1, compact.live_parameters)
+    return f"{fewer:.2f} times fewer live weights, in a file of about the same size."
 
 
 def _outcome(bench: Bench, ladder: Ladder, result: Result) -> Any:

@@ -105,7 +105,9 @@ def _starts(bench: Bench) -> list[Rewinding]:
         )
         bench.reporter.decide("rewind.to", "learning_rate", why)
         return ["learning_rate"]
-    why = "A plain net: both are tried at the first level and the better one is kept."
+    why = "A plain net may do better from either: where one misses the limit, the other is tried."
+    if not is_adaptive(bench.recipe):
+        why = "A plain net: both are tried at the first level and the better one is kept."
     bench.reporter.decide("rewind.to", "initial or none", why)
     return ["initial", "none"]
 
