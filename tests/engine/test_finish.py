@@ -15,7 +15,7 @@ from tests.engine import jobs
 from worker.engine.evaluation import Metric
 from worker.engine.lottery import finish, limits, reopening
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.controls import Rival, winner
+from worker.engine.lottery.controls import Controls, Rival, winner
 from worker.engine.lottery.finish import is_refuted
 from worker.engine.lottery.trials import Trial
 
@@ -74,6 +74,28 @@ def test_a_control_that_wins_is_shipped_if_it_is_no_larger_and_hurts_no_other_ou
     assert winner(cast(Bench, bench), ours, 100, [worse, larger]) is None
     monkeypatch.setattr(limits, "others_hold", lambda _, model: model != "fresh_same_scale")
     assert winner(cast(Bench, bench), ours, 100, [worse, best, larger]) is None
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_control_beyond_the_limit_is_not_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, within: bool
+) -> None:
+    """Few validation examples are its luck: on training examples it may have lost too much."""
+    miss = limits.Miss(Metric("accuracy", "multiclass", ""), "")
+    real = Controls.run
+
+    def run(self: Controls, *given: Any) -> list[Rival]:
+        rivals = real(self, *given)
+        monkeypatch.setattr(limits, "missed", lambda *_: None if within else miss)
+        return rivals
+
+    monkeypatch.setattr(Controls, "run", run)
+    monkeypatch.setattr(limits, "missed", lambda *_: None)
+    monkeypatch.setattr(finish, "winner", lambda *given: next(iter(given[-1]), None))
+    recipe = {"controls": ["random_units"], "schedule": {"rounds": 1}}
+    done = jobs.prune(tmp_path, {"objective": {"max_metric_drop": 0.5}, **recipe})
+    assert len(done.report.controls) == 1
+    assert (done.report.verdict.shipped == "random_units") == within
 
 
 def test_fresh_weights_under_the_tickets_mask_are_handed_over_where_they_win(

@@ -13,7 +13,7 @@ import numpy as np
 from worker.engine import saving, stopping
 from worker.engine.calling import scaled
 from worker.engine.compaction import certificate, ticket
-from worker.engine.lottery import distilling
+from worker.engine.lottery import distilling, limits
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls, Rival, winner
 from worker.engine.lottery.judging import metric_interval
@@ -117,7 +117,8 @@ def _compete(
     if bench.judges:
         ours = metric_interval(bench, result.trial.compacted.model, bench.judged_split)
     most = parameters(result.trial.compacted.model)
-    better = winner(bench, ours, most, result.rivals)
+    within = bool(ladder.records[ladder.chosen].within_limit)
+    better = winner(bench, ours, most, [r for r in result.rivals if not within or _holds(bench, r)])
     if better is not None:
         result.trial, result.shipped = better.trial, better.result.control
         bench.reporter.warn(
@@ -125,6 +126,12 @@ def _compete(
             f"{_NAMES[better.result.control]} did better than the pruned network on validation: "
             "it is what you get, at the same size.",
         )
+
+
+def _holds(bench: Bench, rival: Rival) -> bool:
+    """Whether a control stays within the limit, on training examples, too, where others are few."""
+    model, found = rival.trial.compacted.model, rival.result.metric
+    return limits.missed(bench, model, found.value) is None
 
 
 def _rivals(controls: Controls, record: LevelRecord, network: Trial) -> list[Rival]:
