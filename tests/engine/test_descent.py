@@ -43,10 +43,28 @@ def test_the_edge_is_found_closely_in_few_levels(edge: float) -> None:
 def test_every_step_starts_from_the_smallest_level_within_the_limit() -> None:
     recipe = _recipe(pruning_fraction=0.2)
     made = [Made(Step(0, 0.2), within=True), Made(Step(1, 0.4), within=False)]
-    step = next_step(recipe, made)
+    for misses in (1, 2):
+        step = next_step(recipe, made)
+        assert step is not None
+        assert step.basis == 1
+        assert (step.fraction < 0.4) == (misses == 2)
+        made.append(Made(step, within=False))
+
+
+@pytest.mark.parametrize("unlucky", [1, 2, 3])
+def test_one_unlucky_miss_does_not_end_the_descent(unlucky: int) -> None:
+    tries = iter(range(1, 40))
+    shares = _descend(
+        _recipe(pruning_fraction=0.2), lambda share: share >= 0.05 and next(tries) != unlucky
+    )
+    assert min(share for share in shares if share >= 0.05) < 0.05 / 0.8
+
+
+def test_where_nothing_smaller_can_be_made_a_miss_is_believed_at_once() -> None:
+    made = [Made(Step(0, 0.5), within=True), Made(Step(1, 0.5), within=False, least=True)]
+    step = next_step(_recipe(pruning_fraction=0.2), made)
     assert step is not None
-    assert step.basis == 1
-    assert 0 < step.fraction < 0.4
+    assert 0 < step.fraction < 0.5
 
 
 def test_without_a_limit_steps_stay_even() -> None:

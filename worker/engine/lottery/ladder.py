@@ -109,7 +109,11 @@ def _rounds(bench: Bench) -> int:
 
 def _made(ladder: Ladder) -> list[Made]:
     return [
-        Made(Step(record.notes["basis"], record.notes["fraction"]), bool(record.within_limit))
+        Made(
+            Step(record.notes["basis"], record.notes["fraction"]),
+            bool(record.within_limit),
+            least=record.notes.get("least", False),
+        )
         for record in ladder.records[1:]
     ]
 

@@ -215,6 +215,7 @@ class Round:
                 "lost": None if lost is None else (lost.rewind, lost.schedule),
                 "basis": step.basis,
                 "fraction": step.fraction,
+                "least": trial.kept is not None and unit_cut.at_minimum(bench, trial.kept),
                 "epochs": self._epochs(step.basis, arm, run.epochs if run else 0),
             },
         )
