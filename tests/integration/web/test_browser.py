@@ -185,7 +185,21 @@ def test_a_running_page_follows_its_job(browser: Browser, stage: Stage, helper: 
             )
         here.succeed(job_id, reports.report())
         expect(page.locator("h1")).to_contain_text("4.4 times smaller")
+        _try_sizes_by_keyboard(page)
         page.context.close()
+
+
+def _try_sizes_by_keyboard(page: Page) -> None:
+    """Each key shows another size, and the next key goes on from there."""
+    slider = page.locator("#lv")
+    shown = int(slider.input_value())
+    slider.focus()
+    for _ in range(2):
+        shown -= 1
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_url(f"**?level={shown}#lv")
+        expect(slider).to_be_focused()
+        expect(slider).to_have_value(str(shown))
 
 
 def test_the_form_is_reached_by_keyboard_alone(browser: Browser, stage: Stage) -> None:

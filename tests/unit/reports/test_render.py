@@ -228,7 +228,7 @@ def test_repeated_looks_at_the_test_are_counted() -> None:
 def test_only_a_page_with_an_address_has_a_slider() -> None:
     assert 'type="range"' not in render(reports.report())
     inside = render(reports.report(), standalone=False, levels_url="/jobs/job_1")
-    assert 'action="/jobs/job_1#sizes"' in inside
+    assert 'action="/jobs/job_1#lv"' in inside
     assert "<html" not in inside
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import shlex
 import sys
@@ -110,6 +111,7 @@ def _smaller(dense: ModelFigures, compact: ModelFigures) -> str:
     """How much was won; of a tiny model, or of a masked one, the file says little."""
     times = dense.size_bytes / max(1, compact.size_bytes)
     if times >= 1.1:
+        times = math.floor(10 * times) / 10  # never more than there is, as in the headline
         return f"{times:.1f} times smaller."
     fewer = dense.live_parameters / max(1, compact.live_parameters)
     return f"{fewer:.2f} times fewer live weights, in a file of about the same size."
