@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import NamedTuple
 
 from prunery.screening.archives import Archive
@@ -42,7 +42,7 @@ def images(archive: Archive) -> list[Image]:
     """Every image with its class and split, in the order of their paths."""
     names = sorted(name for name in archive.members if not is_junk(name))
     prefix = _shared_folder(names)
-    found = [_image(name, PurePosixPath(name).parts[prefix:]) for name in names]
+    found = [_image(name, _parts(name)[prefix:]) for name in names]
     if not found:
         raise PruneryError("dataset_invalid", "The archive holds no images.")
     for name in names:
@@ -54,15 +54,20 @@ def images(archive: Archive) -> list[Image]:
 
 def _shared_folder(names: list[str]) -> int:
     """How many folders all members share: a zip of `photos/` holds `photos/cat/1.jpg`."""
-    parts = [PurePosixPath(name).parts for name in names]
+    parts = [_parts(name) for name in names]
     depth = 0
     while all(len(path) > depth + 2 for path in parts) and len({p[depth] for p in parts}) == 1:
         depth += 1
     return depth
 
 
+def _parts(name: str) -> tuple[str, ...]:
+    """What a `PurePosixPath` calls its parts; of 200,000 names that would take seconds."""
+    return tuple(part for part in name.split("/") if part not in ("", "."))
+
+
 def _image(name: str, parts: tuple[str, ...]) -> Image:
-    ending = PurePosixPath(name).suffix.lower()
+    ending = splitext(name)[1].lower()
     if ending not in ENDINGS:
         what = "an image of a kind that is not read" if ending in _OTHER_IMAGES else "no image"
         raise PruneryError("image_invalid", f"{name[:120]!r} is {what}.")
