@@ -1,11 +1,11 @@
 """What half a standard error to spare saves, and what it costs: descents whose truth is known.
 
-    python -m benchmarks.guard [--jobs 1000]
+    python -m benchmarks.guard [--jobs 1000] [--edge 0.2]
 
-A made-up network loses a point at a fifth of its units, more below (`(edge / share) ** 1.5`). Every
-level is tried up to three times, as in a job; each try differs by 0.4 points, and is measured with
-the noise of paired examples, half of which all levels share with the dense network. The steps, the
-limit of a point and the choice are the engine's own.
+A made-up network loses a point at a share of its units, the edge, and more below it
+(`(edge / share) ** 1.5`). Every level is tried up to three times, as in a job; each try differs by
+0.4 points, and is measured with the noise of paired examples, half of which all levels share with
+the dense network. The steps, the limit of a point and the choice are the engine's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from worker.engine.lottery import descent
 from worker.engine.lottery.descent import Made
 from worker.engine.lottery.objectives import DOUBT, Limit
 
-EDGE, STEEPNESS, RETRAINING, TRIES = 0.2, 1.5, 0.004, 3
+STEEPNESS, RETRAINING, TRIES = 1.5, 0.004, 3
 LIMIT = Limit(0.9, 0.01, higher_is_better=True, relative=False)
 HEADINGS = ("examples", "differ", "spare", "lost", "above 1", "above 1.5", "above 3", "size")
 
@@ -37,13 +37,15 @@ def main() -> None:
     """Print a table of mean losses in points, of how often they exceed some, and of sizes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
-    jobs = parser.parse_args().jobs
+    parser.add_argument("--edge", type=float, default=0.2)
+    arguments = parser.parse_args()
+    jobs, edge = arguments.jobs, arguments.edge
     _print(HEADINGS)
     _print(("---",) * len(HEADINGS))
     for data in (Data(720, 0.02), Data(300, 0.03), Data(500, 0.1), Data(300, 0.15)):
         for spare in (0.0, 0.5, 1.0):
             draw = np.random.default_rng(0)
-            found = np.array([_job(draw, data, spare) for _ in range(jobs)])
+            found = np.array([_job(draw, data, spare, edge) for _ in range(jobs)])
             lost, share = 100 * found[:, 0], found[:, 1]
             _print(
                 (
@@ -52,12 +54,12 @@ def main() -> None:
                     f"{spare:g}",
                     f"{lost.mean():.2f}",
                     *(f"{(lost > most).mean():.0%}" for most in (1, 1.5, 3)),
-                    f"{np.exp(2 * np.log(share / EDGE).mean()):.2f}",
+                    f"{np.exp(2 * np.log(share / edge).mean()):.2f}",
                 )
             )
 
 
-def _job(draw: np.random.Generator, data: Data, spare: float) -> tuple[float, float]:
+def _job(draw: np.random.Generator, data: Data, spare: float, edge: float) -> tuple[float, float]:
     """What the chosen level really loses, and the share of the units that it has."""
     recipe = resolve({"preset": "balanced"})
     luck = draw.normal() * np.sqrt(data.differ / 2 / data.examples)
@@ -66,7 +68,7 @@ def _job(draw: np.random.Generator, data: Data, spare: float) -> tuple[float, fl
     while len(made) < recipe.schedule.rounds and (step := descent.next_step(recipe, made)):
         share = shares[step.basis] * (1 - step.fraction)
         for _ in range(TRIES):
-            loss = 0.01 * (EDGE / share) ** STEEPNESS + draw.normal() * RETRAINING
+            loss = 0.01 * (edge / share) ** STEEPNESS + draw.normal() * RETRAINING
             variance = (data.differ + max(0.0, loss)) / data.examples
             own = variance - data.differ / 2 / data.examples
             seen = LIMIT.dense - loss - luck - draw.normal() * np.sqrt(own)

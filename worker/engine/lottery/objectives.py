@@ -6,8 +6,8 @@ limit (`max_metric_drop`).
 Of all networks tried the luckiest would be the answer, and lose more on new examples than where it
 was chosen. So half a standard error of the loss must fit within the limit, too: the rule of one
 standard error (Breiman et al. 1984, 3.4.3) at half its strength: on some hundred examples half of
-one costs twice the size, a whole one up to five times (`benchmarks.guard`). What lost nothing
-always passes.
+one costs up to twice the size, a whole one more than three times (`benchmarks.guard`). What lost
+nothing always passes.
 """
 
 from __future__ import annotations
