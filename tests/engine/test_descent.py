@@ -119,6 +119,18 @@ def test_fresh_weights_that_won_are_shipped_as_what_they_are(
     assert done.report.verdict.winning_ticket is not True
 
 
+def test_the_report_tells_how_the_chosen_level_was_trained_and_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = iter(range(100))
+    monkeypatch.setattr(limits, "missed", lambda *_: None if next(tried) < 2 else MISS)
+    schedule = {"kind": "adaptive", "rounds": 2}
+    report = jobs.prune(tmp_path, {"objective": LIMITED.model_dump(), "schedule": schedule}).report
+    chosen = {one.field: one for one in report.method.decisions}["rewind.to"]
+    assert [level.within_limit for level in report.levels] == [True, True, False]
+    assert (report.chosen_level, chosen.chosen, chosen.why) == (1, "initial", rounds.ONLY_ONE)
+
+
 def test_at_a_miss_trained_weights_go_before_fresh_ones_and_the_worst_arm_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from worker.engine.lottery.descent import Made, Step
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays
 from worker.engine.lottery.plans import epochs_of, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, after, arms
-from worker.engine.lottery.rounds import Round, work_name
+from worker.engine.lottery.rounds import Round, say_which_arm, work_name
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.weight_cut import levels_of_n_m
 from worker.engine.reporter import Work
@@ -82,6 +82,10 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
     figures = [record.figures for record in ladder.records]
     within = [bool(record.within_limit) for record in ladder.records]
     ladder.chosen, ladder.target_met = objectives.choose(bench.recipe.objective, figures, within)
+    if ladder.chosen and descent.is_adaptive(bench.recipe):
+        # The last word was of the last level, which most often missed the limit.
+        chosen = ladder.records[ladder.chosen]
+        say_which_arm(bench, _judged_arms(chosen)[0], chosen.notes["why"])
     return ladder
 
 

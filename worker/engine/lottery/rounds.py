@@ -26,10 +26,20 @@ from worker.engine.masks import Masks
 from worker.engine.pruning.widths import Kept
 from worker.engine.training import State, recalibrate
 
+ONLY_ONE = "The first that was tried at the chosen size stayed within the limit."
+
 
 def work_name(level: int, arm: Arm) -> str:
     """The name under which the training of an arm is planned, resumed and remembered."""
     return f"level-{level}/{arm.rewind}-{arm.schedule.replace(' ', '_')}"
+
+
+def say_which_arm(bench: Bench, arm: Arm, why: str) -> None:
+    """Note how a level is trained, as far as the recipe leaves it open."""
+    if bench.recipe.rewind.to == "auto":
+        bench.reporter.decide("rewind.to", arm.rewind, why)
+    if bench.recipe.training.schedule == "auto":
+        bench.reporter.decide("training.schedule", arm.schedule, why)
 
 
 class Round:
@@ -40,6 +50,7 @@ class Round:
         self._trainer = trainer
         self._store = store
         self._dense = dense
+        self._why = ""
 
     def play(self, level: int, step: Step, arms: Sequence[Arm]) -> LevelRecord:
         """Make level `level` by `arms`, keep the one that validates best, write it down.
@@ -157,11 +168,11 @@ class Round:
         return left[0][0]
 
     def _say_what_won(self, tried: list[tuple[Arm, Trial]], won: Arm) -> None:
+        self._why = ONLY_ONE
         if len(tried) > 1:
             said = "; ".join(f"{arm.name}: {trial.best:.4g}" for arm, trial in tried if trial.best)
-            why = f"Tried at the same size, on validation: {said}."
-            self._bench.reporter.decide("rewind.to", won.rewind, why)
-            self._bench.reporter.decide("training.schedule", won.schedule, why)
+            self._why = f"Tried at the same size, on validation: {said}."
+            say_which_arm(self._bench, won, self._why)
 
     def _write(
         self,
@@ -215,6 +226,7 @@ class Round:
                 "lost": None if lost is None else (lost.rewind, lost.schedule),
                 "basis": step.basis,
                 "fraction": step.fraction,
+                "why": self._why,
                 "least": trial.kept is not None and unit_cut.at_minimum(bench, trial.kept),
                 "epochs": self._epochs(step.basis, arm, run.epochs if run else 0),
             },
