@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from tests.engine import jobs
 from worker.engine.compaction import ticket
+from worker.engine.lottery.ladder import WAY_OUT
 from worker.engine.lottery.levels import load_arrays
 
 UNTRAINED: dict[str, Any] = {"training": {"epochs": 0}, "minimum_kept": 0.0, "scope": "layer"}
@@ -81,3 +83,15 @@ def test_a_ladder_at_its_minimum_ends_and_says_so(tmp_path: Path) -> None:
     done = pruned(tmp_path, objective={}, minimum_kept=0.5, schedule=schedule)
     assert [level.level for level in done.report.levels] == [0, 1]
     assert any("at its minimum" in warning for warning in done.report.warnings)
+    assert WAY_OUT not in done.report.warnings
+
+
+def test_at_the_minimum_what_more_could_go_is_said(tmp_path: Path) -> None:
+    """A mean over channels keeps them whole, unless outputs may change a little."""
+    layers = keras.layers
+    hidden = [layers.Dense(8), layers.LayerNormalization(), layers.Dense(8), layers.Dense(3)]
+    model = keras.Sequential([keras.Input((6,)), *hidden])
+    schedule = {"kind": "one_shot", "rounds": 8, "pruning_fraction": 0.5}
+    recipe = {**UNTRAINED, "objective": {}, "minimum_kept": 0.5, "schedule": schedule}
+    done = jobs.prune(tmp_path, recipe, model=model, dataset=None)
+    assert WAY_OUT in done.report.warnings

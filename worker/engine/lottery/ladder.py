@@ -26,6 +26,7 @@ NOTHING_MORE = (
     "Nothing more could be removed: what is left is at its minimum, or a round takes less than one "
     "of it."
 )
+WAY_OUT = "More could go of layers that were left alone: the report tells how, beside each of them."
 
 
 @dataclass
@@ -74,6 +75,8 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
         if _nothing_more(bench, store, ladder.records, record):
             if all(made.within_limit for made in ladder.records):
                 bench.reporter.warn("nothing_more", NOTHING_MORE)
+                if any(info.way_out for info in bench.graph.frozen):
+                    bench.reporter.warn("way_out", WAY_OUT)
             break
         ladder.records.append(record)
         _tell(bench, store, record)
