@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prunery.specs.errors import PruneryError
-from worker.engine.evaluation import Metric, baseline, choose_metric
+from worker.engine.evaluation import Metric, baseline, choose_metric, mean_skill
 
 DRAW = np.random.default_rng(0)
 Y = DRAW.integers(0, 3, 200)
@@ -133,3 +133,25 @@ def test_better_knows_the_direction_and_distrusts_nan():
     assert accuracy.better(0.1, float("nan"))
     assert not accuracy.better(float("nan"), 0.1)
     assert not accuracy.better(0.5, 0.5)
+
+
+def test_the_mean_skill_counts_every_output_from_guessing_to_perfect():
+    kind = Metric("accuracy", "multiclass", "", output="kind")
+    size = Metric("mse", "regression", "", output="size")
+    dull = Metric("mae", "regression", "", output="dull")
+    y = {
+        "kind": np.array([0, 0, 1, 2]),
+        "size": np.array([1.0, -1.0, 1.0, -1.0]),
+        "dull": np.zeros(4),
+    }
+    p = {
+        "kind": np.eye(3)[[0, 0, 1, 1]],
+        "size": 0.5 * y["size"][:, None],
+        "dull": np.full((4, 1), 9.0),
+    }
+    skill = mean_skill((kind, size, dull), y)
+    assert skill is not None
+    assert skill.metrics == (kind, size), "of labels that are all the same nothing is told"
+    assert skill.value(y, p) == pytest.approx((0.5 + 0.75) / 2)
+    assert skill.value(y, y | {"kind": np.eye(3)[y["kind"]]}) == 1
+    assert mean_skill((dull,), y) is None

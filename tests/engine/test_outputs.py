@@ -14,7 +14,9 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from tests.engine import jobs
 from tests.engine.training_nets import blobs
+from worker.engine.evaluation import MeanSkill
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.plans import training_plan
 from worker.engine.lottery.setup import set_up
 from worker.engine.reporter import Reporter
 
@@ -88,6 +90,13 @@ def test_the_metric_asked_for_goes_to_the_outputs_that_it_fits(tmp_path: Path) -
     assert [name for _, name, _ in found.values()] == ["f1", "mse"]
 
 
+def test_epochs_are_told_apart_by_every_output(tmp_path: Path) -> None:
+    bench = bench_for(tmp_path, net())
+    assert training_plan(bench, epochs=1, schedule="linear", seed=0).gauge is bench.gauge
+    assert isinstance(bench.gauge, MeanSkill)
+    assert bench.gauge.metrics == bench.metrics
+
+
 def test_one_loss_that_does_not_fit_every_output_is_refused(tmp_path: Path) -> None:
     """It would have been trained with class numbers where numbers are to be met."""
     with pytest.raises(PruneryError, match="1 output units") as caught:
@@ -154,3 +163,20 @@ def test_without_a_limit_the_report_tells_what_each_output_lost(tmp_path: Path) 
     assert size.dense.value == pytest.approx(0.0004, rel=0.5)
     assert size.compact.value > 100 * size.dense.value
     assert any("the output kind decides" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_an_output_that_no_loss_trains_is_not_held_to_a_limit(tmp_path: Path, epochs: int) -> None:
+    model = net()
+    model.compile("adam", loss=[None, "mse"])
+    recipe = {
+        "training": {"epochs": epochs},
+        "schedule": {"rounds": 1},
+        "objective": {"max_metric_drop": 0.9},
+    }
+    dataset = data(tmp_path, "y_kind", "y_size")
+    report = jobs.prune(tmp_path, recipe, model=model, dataset=dataset).report
+    judged = [one.name for one in report.outputs]
+    assert (judged, report.task.metric) == (
+        ([], "mse") if epochs else (["kind", "size"], "accuracy")
+    )

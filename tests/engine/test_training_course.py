@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -149,6 +151,16 @@ def test_a_net_that_still_guesses_is_not_given_up_on_as_soon(up, figures, waits)
         patience.improves(9, last, None)
         more += 1
     assert more + (figures[0] == last) == 4 * waits
+
+
+def test_the_gauge_tells_the_best_epoch_and_the_metric_is_handed_back():
+    figures = [0.1, 0.5, 0.4, 0.3]
+    gauge = SimpleNamespace(higher_is_better=True, value=lambda *_: figures.pop(0))
+    metric = choose_metric("multiclass")
+    plan = _plan(epochs=9, early_stopping=True, patience=2, metric=metric, gauge=gauge)
+    trained = train(mlp(), blobs(60, seed=1), blobs(60, seed=2), plan)
+    assert (trained.best_epoch, trained.epochs_run) == (1, 4)
+    assert trained.best_validation == trained.history[1].validation_metric
 
 
 def test_without_early_stopping_the_last_weights_are_handed_back():

@@ -6,7 +6,8 @@ from __future__ import annotations
 def of_output(loss: str, name: str, index: int) -> str:
     """The loss of one output, in lower case without underscores.
 
-    `loss` is a single name, or several as `CompileInfo` has them: `a: mse, b: mae` or `mse, mae`.
+    `loss` is a single name, or several as `CompileInfo` has them: `a: mse, b: mae` or `mse, mae`
+    (`none, mae` where one has none).
     """
     parts = [part.strip() for part in loss.split(",") if part.strip()]
     named = dict(part.split(": ", 1) for part in parts if ": " in part)
@@ -16,4 +17,4 @@ def of_output(loss: str, name: str, index: int) -> str:
         found = parts[index] if index < len(parts) else ""
     else:
         found = parts[0] if parts else ""
-    return found.lower().replace("_", "")
+    return "" if found == "none" else found.lower().replace("_", "")

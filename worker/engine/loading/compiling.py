@@ -148,6 +148,8 @@ def _learning_rate(optimizer: Any) -> float | None:
 
 
 def _words(loss: Any) -> str | None:
+    if isinstance(loss, list):
+        loss = [one or "none" for one in loss]  # or places would shift
     names = list(_names(loss))
     return ", ".join(names) if names else None
 

@@ -16,12 +16,13 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.models import ModelSummary
 from prunery.specs.recipe import Recipe
 from prunery.specs.report import Task
+from worker.engine.evaluation import mean_skill
 from worker.engine.masks import prunable_keys, variable_keys
 from worker.engine.reporter import Reporter
 
 if TYPE_CHECKING:
     from worker.engine.datasets import Dataset
-    from worker.engine.evaluation import Metric
+    from worker.engine.evaluation import MeanSkill, Metric
     from worker.engine.graph import Graph
     from worker.engine.loading import Loaded
 
@@ -60,8 +61,21 @@ class Bench:
 
     @property
     def metric(self) -> Metric | None:
-        """The main metric: it ranks, and reports tell it first."""
+        """The main metric: it ranks what was trained, and reports tell it first."""
         return self.metrics[0] if self.metrics else None
+
+    @property
+    def gauge(self) -> Metric | MeanSkill | None:
+        """What epochs, and cuts before they are trained, are told apart by: no output is left out.
+
+        Worked out once a job: labels may be large.
+        """
+        if "gauge" not in self.facts:
+            several = len(self.metrics) > 1 and self.dataset is not None
+            skill = mean_skill(self.metrics, self.judged_split.y) if several else None
+            self.facts["gauge"] = skill or self.metric
+        found: Metric | MeanSkill | None = self.facts["gauge"]
+        return found
 
     @property
     def trains(self) -> bool:

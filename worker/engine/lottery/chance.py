@@ -29,6 +29,8 @@ def hardly_learned(bench: Bench) -> float | None:
 def _hardly_learned(bench: Bench) -> float | None:
     if bench.metric is None or bench.dataset is None or not len(bench.dataset.validation):
         return None
+    if bench.gauge is not bench.metric:
+        return HEADWAY  # a skill is this share of the way itself
     guessing = evaluation.baseline(bench.metric, bench.dataset.validation.y)
     if not np.isfinite(guessing):
         return None

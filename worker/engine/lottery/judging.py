@@ -11,6 +11,7 @@ import keras
 from prunery.specs.job import Figures
 from prunery.specs.report import Interval, Level
 from worker.engine import evaluation, profiling, saving
+from worker.engine.evaluation import MeanSkill, Metric
 from worker.engine.lottery.bench import Bench
 
 
@@ -22,10 +23,19 @@ def predictions(bench: Bench, model: keras.Model, split: Any) -> Any:
 
 def metric_value(bench: Bench, model: keras.Model) -> float | None:
     """The metric on the examples that levels are chosen by; None where nothing can be judged."""
-    if bench.metric is None or bench.dataset is None:
+    return _value(bench, model, bench.metric)
+
+
+def gauge_value(bench: Bench, model: keras.Model) -> float | None:
+    """The gauge on the same examples."""
+    return _value(bench, model, bench.gauge)
+
+
+def _value(bench: Bench, model: keras.Model, by: Metric | MeanSkill | None) -> float | None:
+    if by is None or bench.dataset is None:
         return None
     split = bench.judged_split
-    return float(bench.metric.value(split.y, predictions(bench, model, split)))
+    return float(by.value(split.y, predictions(bench, model, split)))
 
 
 def metric_interval(bench: Bench, model: keras.Model, split: Any) -> Interval | None:

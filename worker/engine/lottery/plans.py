@@ -25,6 +25,7 @@ def training_plan(
             "epochs": epochs,
             "batch_size": bench.batch_size,
             "metric": bench.metric,
+            "gauge": bench.gauge,
             "schedule": schedule,
             "recalibrate_batch_norm": schedule == "constant_ema",
             "early_stopping": training.early_stopping and len(bench.dataset.validation) > 0,

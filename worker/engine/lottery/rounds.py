@@ -16,7 +16,7 @@ from worker.engine.lottery import limits, sizes, trials, unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.descent import Step, is_adaptive
-from worker.engine.lottery.judging import figures_of, level_report, metric_value
+from worker.engine.lottery.judging import figures_of, gauge_value, level_report, metric_value
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays, save_arrays
 from worker.engine.lottery.plans import distillation_share, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, redraw
@@ -77,7 +77,13 @@ class Round:
         if bench.recipe.granularity == "unit":
             kept = load_arrays(folder / "kept.npz") if basis else unit_cut.all_units(bench)
             cut = unit_cut.cut_units(
-                bench, level, kept, step.fraction, previous, start, self._judge(previous)
+                bench,
+                level,
+                kept,
+                step.fraction,
+                previous,
+                start,
+                self._judge(previous, gauge_value),
             )
             for note in cut.notes:
                 bench.reporter.warn("threshold", note)
@@ -86,7 +92,7 @@ class Round:
         mask = ticket.load(folder / "ticket.npz")[0] if basis else weight_cut.all_weights(bench)
         return weight_cut.cut_weights(bench, level, mask, previous, start)
 
-    def _judge(self, previous: Arrays) -> Any:
+    def _judge(self, previous: Arrays, value: Any) -> Any:
         """Judge trained weights after a cut: BatchNorm recalibrated, not retrained."""
         bench = self._bench
 
@@ -97,14 +103,14 @@ class Round:
             small = rebuild.compact(bench.model, bench.graph, kept).model
             if bench.summary.has_normalization and bench.dataset is not None:
                 recalibrate(small, bench.dataset.train, bench.dataset.scale)
-            return metric_value(bench, small)
+            return value(bench, small)
 
         return judge
 
     def _judge_cut(self, choice: Kept | Masks, previous: Arrays) -> float | None:
         bench = self._bench
         if bench.recipe.granularity == "unit":
-            return self._judge(previous)(choice)
+            return self._judge(previous, metric_value)(choice)
         if not bench.judges:
             return None
         assign(bench.model, previous)

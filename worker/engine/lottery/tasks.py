@@ -73,20 +73,27 @@ def task_of(bench: Bench, metric: Metric) -> Task:
 
 
 def _metrics(bench: Bench, dataset: Dataset) -> tuple[Metric, ...]:
-    """The metric of each output: the recipe's is the first output's, and others' where it fits."""
+    """The metric of each output that is trained, or of all where nothing is.
+
+    The recipe's is the first one's, and others' where it fits.
+    """
     names = [end.name for end in bench.summary.outputs]
     compiled = metrics_of(bench.loaded.compile_config or {}, names)
     asked = bench.recipe.training.metric
-    found = []
-    for index, name in enumerate(names):
+    loss_by = {name: loss_of(bench.loss, name, index) for index, name in enumerate(names)}
+    some_train = bench.trains and any(loss is not None for loss in loss_by.values())
+    found: list[Metric] = []
+    for name, loss in loss_by.items():
+        if loss is None and some_train:
+            continue  # what no loss asks anything of has nothing to lose
         kind = dataset.task_of[name]
-        fits = index == 0 or canonical(asked) in FITTING[kind]
+        fits = not found or canonical(asked) in FITTING[kind]
         metric = evaluation.choose_metric(
             kind,
             compiled[name],
             asked if fits else "auto",
             _counts(dataset, name),
-            loss=loss_of(bench.loss, name, index),
+            loss=loss,
         )
         found.append(replace(metric, output=name) if len(names) > 1 else metric)
     return tuple(found)

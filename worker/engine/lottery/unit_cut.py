@@ -49,7 +49,7 @@ def cut_units(
         fraction: share of them that goes.
         trained: full-size trained weights the units are scored on.
         initial: full-size initial weights, where there are any.
-        judge: `judge(kept) -> float | None`, the validation metric of a cut before retraining.
+        judge: `judge(kept) -> float | None`, the gauge on a cut before retraining.
     """
     assign(bench.model, trained)
     context = criterion_context(bench, trained, initial, bench.seed_for("draw", level))
@@ -77,7 +77,7 @@ def _limits(
     """The bounds of a cut of some share; a sensitivity scan gives every free group its own."""
     limits = bounds(bench, level)
     whole = judge(kept) if bench.recipe.scope == "sensitivity" else None
-    if whole is None or bench.metric is None:
+    if whole is None or bench.gauge is None:
         return lambda _share: limits
     free = [name for name in sorted(kept) if name not in limits.fractions]
 
@@ -86,7 +86,7 @@ def _limits(
         stays = max(limits.floor(name), size - selection.count(depth, size))
         return judge({**kept, **widths.select(scores, {name: kept[name]}, {name: stays})})
 
-    up = bench.metric.higher_is_better
+    up = bench.gauge.higher_is_better
     losses = sensitivity.scan(free, alone, whole, higher_is_better=up)
     bench.facts.setdefault("sensitivity", {})[level] = losses
     units = {name: len(kept[name]) for name in free}
@@ -150,10 +150,10 @@ def _plans(bench: Bench, kept: Kept) -> tuple[str, ...]:
 def _best_plan(bench: Bench, found: dict[str, Kept], judge: Callable[[Kept], float | None]) -> str:
     """The width plan whose cut, recalibrated, validates best before any retraining."""
     different = {tuple(sorted(trim.counts_of(kept).items())): plan for plan, kept in found.items()}
-    if len(different) == 1 or bench.metric is None:
+    if len(different) == 1 or bench.gauge is None:
         return next(iter(found))
     values = {plan: judge(found[plan]) for plan in different.values()}
-    sign = 1 if bench.metric.higher_is_better else -1
+    sign = 1 if bench.gauge.higher_is_better else -1
     known = {plan: sign * value for plan, value in values.items() if value is not None}
     return max(known, key=lambda plan: known[plan]) if known else next(iter(found))
 

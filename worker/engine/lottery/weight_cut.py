@@ -13,7 +13,7 @@ from worker.engine.graph import output_layers
 from worker.engine.lottery import sensitivity
 from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
-from worker.engine.lottery.judging import metric_value
+from worker.engine.lottery.judging import gauge_value
 from worker.engine.masks import Masks, apply
 from worker.engine.pruning import criteria, schedules, selection, structured
 from worker.engine.pruning.selection import Selection, prune_weights
@@ -113,17 +113,17 @@ def _by_sensitivity(
     shares: dict[str, float],
 ) -> dict[str, float]:
     """Fractions by what validation loses when one layer alone is cut; fixed ones stay."""
-    recipe, metric = bench.recipe, bench.metric
+    recipe, gauge = bench.recipe, bench.gauge
     common = schedules.round_fraction(recipe.schedule, level)
     free = [key for key, share in shares.items() if share == common]
-    if metric is None or not free:
+    if gauge is None or not free:
         return shares
     scores = _scores(bench, level, masks, trained, initial)
 
     def judge(found: Masks) -> float | None:
         assign(bench.model, trained)
         apply(bench.model, found)
-        return metric_value(bench, bench.model)
+        return gauge_value(bench, bench.model)
 
     def alone(key: str, depth: float) -> float | None:
         return judge(prune_weights(scores, masks, [([key], depth)]).masks)
@@ -131,7 +131,7 @@ def _by_sensitivity(
     whole = judge(masks)
     if whole is None:
         return shares
-    losses = sensitivity.scan(free, alone, whole, higher_is_better=metric.higher_is_better)
+    losses = sensitivity.scan(free, alone, whole, higher_is_better=gauge.higher_is_better)
     bench.facts.setdefault("sensitivity", {})[level] = losses
     alive = {key: int(masks[key].sum()) for key in free}
     return {**shares, **sensitivity.propose(losses, alive, common)}

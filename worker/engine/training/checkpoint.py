@@ -18,7 +18,7 @@ from worker.engine.training.state import State
 from worker.engine.training.stopping import Patience
 
 # Raised when what a checkpoint holds changes its meaning: older ones are then not gone on with.
-LAYOUT = 1
+LAYOUT = 2
 
 
 class StaleCheckpointError(ValueError):

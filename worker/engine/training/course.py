@@ -225,8 +225,8 @@ class Course:
     def _judged(self, epoch: int) -> tuple[float, float | None]:
         """Judge the weights that would be handed back now, and remember them if they are best."""
         with self.standing.settled():
-            value, loss = self.judge.judge(self.standing.model)
-            if self.patience.improves(epoch, value, loss) and self.plan.early_stopping:
+            value, loss, decides = self.judge.judge(self.standing.model)
+            if self.patience.improves(epoch, decides, loss) and self.plan.early_stopping:
                 self.best = self.standing.state(self.step)
         return value, loss
 
@@ -244,12 +244,10 @@ class Course:
         elif self.steps:
             self.standing.settle()
         state = self.best or self.standing.state(self.step)
-        value, epoch = self.patience.value, self.patience.epoch
-        if self.best is None and self.history:
-            last = self.history[-1]
-            metric = last.validation_metric
-            value = metric if metric is not None else last.validation_loss
-            epoch = last.epoch
+        kept = self.history[-1:]
+        if self.best is not None:
+            kept = [one for one in self.history if one.epoch == self.patience.epoch]
+        value, epoch = (kept[0].figure, kept[0].epoch) if kept else (None, -1)
         return Trained(
             history=tuple(self.history),
             best_validation=value,

@@ -11,20 +11,21 @@ import tensorflow as tf
 from keras.src.trainers.compile_utils import CompileLoss
 
 from worker.engine.calling import Scale, Split, as_labels, flat_labels, functional, output_names
-from worker.engine.evaluation import Metric, predict
+from worker.engine.evaluation import MeanSkill, Metric, predict
 
 _ROWS = 4096
 
 
 @dataclass
 class Judge:
-    """`metric` None: the loss decides. Without validation examples nothing is judged."""
+    """`gauge` tells which epoch is best, None: the loss. Without examples nothing is judged."""
 
     split: Split | None
     scale: Scale | None
     metric: Metric | None
     loss: Any
     loss_weights: Any = None
+    gauge: Metric | MeanSkill | None = None
     _compiled: Any = None
 
     @property
@@ -33,17 +34,21 @@ class Judge:
 
     @property
     def higher_is_better(self) -> bool:
-        return self.metric is not None and self.metric.higher_is_better
+        return self.gauge is not None and self.gauge.higher_is_better
 
-    def judge(self, model: keras.Model) -> tuple[float, float | None]:
-        """The figure that decides, and the loss (None where the model has none)."""
+    def judge(self, model: keras.Model) -> tuple[float, float | None, float]:
+        """The metric, the loss (None where the model has none) and the figure that decides."""
         if self.split is None:
-            return float("nan"), None
+            return float("nan"), None, float("nan")
         predictions = predict(model, self.split, self.scale)
         loss = None if self.loss is None else self._mean_loss(model, self.split, predictions)
         if self.metric is None:
-            return (float("nan") if loss is None else loss), loss
-        return self.metric.value(self.split.y, predictions), loss
+            value = float("nan") if loss is None else loss
+            return value, loss, value
+        value = self.metric.value(self.split.y, predictions)
+        if self.gauge is None or self.gauge is self.metric:
+            return value, loss, value
+        return value, loss, self.gauge.value(self.split.y, predictions)
 
     def _mean_loss(self, model: keras.Model, split: Split, predictions: Any) -> float:
         struct = functional(model)._outputs_struct

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from worker.engine.evaluation import Metric
+    from worker.engine.evaluation import MeanSkill, Metric
     from worker.engine.training.state import State
 
 LoopKind = Literal["xla", "graph", "fit"]
@@ -26,6 +26,7 @@ class TrainingPlan:
         ends, its slots hold the final state.
     loss: what `compile` takes: a name, a Keras loss, or a list or dict of them by output.
     metric: judges the validation split after each epoch; None: the loss judges.
+    gauge: tells the best epoch; None: the metric does.
     schedule: "from model" replays the optimizer's own rate or schedule, fitted to this length;
         "constant_ema" holds its peak rate and averages the weights; "linear" falls from it to 0.
     guessing: a figure that guessing reaches; a net no better gets three times the patience.
@@ -44,6 +45,7 @@ class TrainingPlan:
     batch_size: int = 32
     loss_weights: Any = None
     metric: Metric | None = None
+    gauge: Metric | MeanSkill | None = None
     schedule: Literal["from model", "constant_ema", "linear"] = "from model"
     ema: float = 0.99
     recalibrate_batch_norm: bool = False
@@ -111,6 +113,11 @@ class EpochRecord:
     learning_rate: float
     validation_loss: float | None = None
     validation_metric: float | None = None
+
+    @property
+    def figure(self) -> float | None:
+        """The metric, or the loss where there is none."""
+        return self.validation_loss if self.validation_metric is None else self.validation_metric
 
 
 @dataclass(frozen=True)

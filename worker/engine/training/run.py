@@ -104,7 +104,9 @@ def _train(
     with loops.borrowed(
         model, plan, layout, feed.batch, scale=scale, masked=masked, teaching=teaching
     ) as loop:
-        judge = Judge(validation, scale, plan.metric, plan.loss, plan.loss_weights)
+        judge = Judge(
+            validation, scale, plan.metric, plan.loss, plan.loss_weights, plan.gauge or plan.metric
+        )
         standing = Standing(loop.step, plan, split, scale, seed)
         course = Course(loop, feed, judge, plan, standing)
         course.report, course.checkpoint_to = on_step, checkpoint_to
