@@ -29,6 +29,7 @@ def answer(
     """A whole page."""
     words = language.of(request)
     environment = make_environment(words, TEMPLATES)
+    environment.filters["noted"] = functools.partial(problems.note, language=words)
     html = environment.get_template(template).render(
         {
             "static": static_url,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from app.web.answers import Answers, field_of
 from app.web.labels import how_to_write, labels
 from app.web.wording import in_words
+from prunery.reports import phrases
 from prunery.reports.language import Language
 from prunery.reports.phrases import plain
 from prunery.specs.errors import FieldError, Problem, PruneryError
@@ -45,6 +48,11 @@ def tell(problem: Problem, language: Language) -> Told:
         findings=found,
         hint=said(problem.hint),
     )
+
+
+def note(text: str, language: Language) -> Markup:
+    """What the engine says of a recipe's fields, in the form's words."""
+    return Markup(in_words(phrases.tell(text, language), language, ""))  # noqa: S704 - told escapes
 
 
 def findings(error: PruneryError, language: Language, field: str | None = None) -> list[Finding]:

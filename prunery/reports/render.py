@@ -112,6 +112,7 @@ def make_environment(language: Language, *folders: Path) -> Environment:
     environment.globals["language"] = language
     numbers = Numbers(language)
     environment.filters["told"] = partial(phrases.tell, language=language)
+    environment.filters["noted"] = environment.filters["told"]
     for name in NUMBER_FILTERS:
         environment.filters[name] = getattr(numbers, name)
     return environment

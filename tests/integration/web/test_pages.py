@@ -120,6 +120,27 @@ def test_a_job_is_steered_by_forms(scenes: Scenes) -> None:
     assert "<h1>The job cannot do that now</h1>" in late.text
 
 
+def test_a_result_speaks_of_fields_in_the_words_of_the_form(scenes: Scenes) -> None:
+    job_id = scenes.new_job("Still gaining")
+    warning = (
+        "The dense training was still gaining when its 14 epochs were over: smaller models, "
+        "trained on from it, may owe their figures to that. For a fair comparison raise "
+        "training.epochs."
+    )
+    hostile = "Layer <b>scope</b> was left with 3 of 150 units."
+    scenes.succeed(job_id, reports.report(warnings=(warning, hostile)))
+    page = scenes.client.get(f"/jobs/{job_id}").text
+    assert "For a fair comparison raise “Epochs of training”." in page
+    assert "Layer &lt;b&gt;scope&lt;/b&gt; was left" in page
+    russian = scenes.client.get(f"/jobs/{job_id}?lang=ru").text
+    notes = re.search(r'class="notes".*?</section>', russian, re.DOTALL)
+    assert notes is not None
+    assert "эпох" in notes[0]
+    assert "training.epochs" not in notes[0]
+    kept = scenes.client.get(f"/jobs/{job_id}/files/report.html").text
+    assert "raise training.epochs." in kept
+
+
 def test_a_failed_job_says_what_where_and_what_to_do(scenes: Scenes) -> None:
     text = scenes.client.get(address(scenes, "failed")).text
     assert "The loss became infinite in epoch 3 of level 0." in text
