@@ -92,6 +92,8 @@ def prune(
         asked = read_recipe(preset, recipe, settings or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    if label_column and not (dataset and Path(dataset).is_file()):
+        raise typer.BadParameter("--label-column goes with a file that is uploaded now")
     with Client(server, key) as client:
         model_id = _uploaded(client, model, "mdl_")
         dataset_id = _uploaded(client, dataset, "dst_", label_column) if dataset else None

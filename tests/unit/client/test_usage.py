@@ -22,6 +22,7 @@ from prunery.specs.errors import CODES, PruneryError
         ("prune", "mdl_1", "dst_1", "--recipe", "nowhere.json"),
         ("prune", "mdl_1", "dst_1", "--recipe", __file__),
         ("prune", "mdl_1", "dst_1", "--out", __file__),
+        ("prune", "mdl_1", "dst_1", "--label-column", "price"),
         ("local", "prune", __file__, "--out", __file__),
         ("jobs", "--nonsense"),
     ],
