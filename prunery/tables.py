@@ -94,8 +94,9 @@ def _latency(dense: Latency, compact: Latency) -> tuple[str, str, str, str]:
 def jobs_table(found: Iterable[JobView]) -> Table:
     """A line a job; its id is never cut short, for it is what other commands ask for."""
     table = Table(Column("job", no_wrap=True, min_width=30), box=None)
-    for heading in ("name", "status", "done", "created"):
-        table.add_column(heading)
+    table.add_column("name", overflow="fold")
+    for heading in ("status", "done", "created"):
+        table.add_column(heading, no_wrap=True)
     for job in found:
         created = f"{job.created_at:%Y-%m-%d %H:%M}"
         table.add_row(job.id, Text(job.name), job.status, f"{job.progress:.0%}", created)

@@ -178,10 +178,11 @@ def test_somebody_elses_figures_stand_in_columns_of_their_own() -> None:
     assert "…" not in output.getvalue()
 
 
-def test_an_id_is_never_cut_short_and_a_name_is_no_markup() -> None:
+def test_id_and_date_are_never_cut_and_a_name_is_no_markup() -> None:
     job_id, told = "job_" + "0" * 26, io.StringIO()
     name = "[/b] a name that leaves no room for anything else " * 2
     job = _job().model_copy(update={"id": job_id, "name": name})
     Console(file=told, width=80).print(jobs_table([job]))
     assert job_id in told.getvalue()
+    assert f"{job.created_at:%Y-%m-%d %H:%M}" in told.getvalue()
     assert "[/b]" in told.getvalue()
