@@ -42,12 +42,14 @@ def data(folder: Path, *names: str) -> Path:
     return folder / "data.npz"
 
 
-def bench_for(folder: Path, model: keras.Model, **training: Any) -> Bench:
+def bench_for(
+    folder: Path, model: keras.Model, dataset: Path | None = None, **training: Any
+) -> Bench:
     model.save(folder / "net.keras")
     spec = EngineSpec(
         kind="prune",
         model=folder / "net.keras",
-        dataset=data(folder, "y_kind", "y_size"),
+        dataset=dataset or data(folder, "y_kind", "y_size"),
         recipe=resolve({"training": training, "start": "untrained"}),
         work_dir=folder,
     )
@@ -66,6 +68,29 @@ def test_an_uncompiled_model_gets_a_loss_and_a_metric_for_each_output(tmp_path: 
         "kind": ("multiclass", "accuracy", False),
         "size": ("regression", "mse", False),
     }
+
+
+@pytest.mark.parametrize(
+    ("channels", "activation", "form", "loss"),
+    [
+        (1, "sigmoid", "mask", keras.losses.BinaryCrossentropy),
+        (3, "softmax", "map", keras.losses.CategoricalCrossentropy),
+        (3, "softmax", "numbers", keras.losses.SparseCategoricalCrossentropy),
+    ],
+)
+def test_an_uncompiled_model_that_answers_at_every_position_gets_a_loss_that_fits(
+    tmp_path: Path, channels: int, activation: str, form: str, loss: type
+) -> None:
+    """Masks and maps were trained as class numbers, and TensorFlow refused them."""
+    inputs = keras.Input((4, 4, 1), name="x")
+    last = keras.layers.Conv2D(channels, 1, activation=activation, name="where")
+    draw = np.random.default_rng(0)
+    numbers = draw.integers(0, max(2, channels), (40, 4, 4))
+    forms = {"mask": numbers[..., None], "map": np.eye(3)[numbers % 3], "numbers": numbers}
+    np.savez(tmp_path / "maps.npz", x=draw.normal(size=(40, 4, 4, 1)), y=forms[form])
+    bench = bench_for(tmp_path, keras.Model(inputs, last(inputs)), tmp_path / "maps.npz")
+    assert type(bench.loss) is loss
+    assert not bench.loss.from_logits
 
 
 @pytest.mark.parametrize(

@@ -27,16 +27,18 @@ def settle_loss(
     own = (compile_config or {}).get("loss")
     if own is not None:
         return _deserialized(own), "The model was compiled with it."
-    fitting = {
-        end.name: _default(
-            dataset.task_of[end.name],
-            dataset.labels_of.get(end.name, "none"),
-            logits=end.activation in (None, "linear"),
-        )
-        for end in outputs
-    }
+    fitting = {end.name: _fitting(dataset, end) for end in outputs}
     loss = fitting if len(fitting) > 1 else fitting[outputs[0].name]
     return loss, "The model has none; this one fits labels and outputs."
+
+
+def _fitting(dataset: Dataset, end: TensorInfo) -> Any:
+    """The loss for one output's task, and for the form in which its labels arrive."""
+    task, labels = dataset.task_of[end.name], dataset.labels_of.get(end.name, "none")
+    if task == "per_position" and dataset.train.y[end.name].ndim > len(end.shape):
+        # In the output's own shape, a mask or a one-hot map: no class numbers.
+        task, labels = ("multilabel" if end.activation == "sigmoid" else task), "one_hot"
+    return _default(task, labels, logits=end.activation in (None, "linear"))
 
 
 def _default(task: TaskKind, labels: str, *, logits: bool) -> Any:
