@@ -15,6 +15,7 @@ from prunery.specs.presets import resolve
 from tests.engine import jobs
 from tests.engine.training_nets import blobs
 from worker.engine.evaluation import MeanSkill
+from worker.engine.lottery.batches import loss_function
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.plans import training_plan
 from worker.engine.lottery.setup import set_up
@@ -122,6 +123,16 @@ def test_epochs_are_told_apart_by_every_output(tmp_path: Path) -> None:
     assert bench.gauge.metrics == bench.metrics
 
 
+def test_criteria_see_the_loss_as_it_is_weighted(tmp_path: Path) -> None:
+    model = net()
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    model.compile("adam", losses, loss_weights={"kind": 0.0, "size": 3.0})
+    loss = loss_function(bench_for(tmp_path, model))
+    outputs = [np.eye(3, dtype=np.float32)[:2], np.ones((2, 1), np.float32)]
+    labels = [np.array([2, 2]), np.zeros((2, 1), np.float32)]
+    assert float(loss(labels, outputs)) == pytest.approx(3.0)
+
+
 def test_one_loss_that_does_not_fit_every_output_is_refused(tmp_path: Path) -> None:
     """It would have been trained with class numbers where numbers are to be met."""
     with pytest.raises(PruneryError, match="1 output units") as caught:
@@ -190,10 +201,14 @@ def test_without_a_limit_the_report_tells_what_each_output_lost(tmp_path: Path) 
     assert any("the output kind decides" in warning for warning in report.warnings)
 
 
-@pytest.mark.parametrize("epochs", [0, 2])
-def test_an_output_that_no_loss_trains_is_not_held_to_a_limit(tmp_path: Path, epochs: int) -> None:
+@pytest.mark.parametrize(
+    ("epochs", "loss"), [(0, [None, "mse"]), (2, [None, "mse"]), (2, {"size": "mse"})]
+)
+def test_an_output_that_no_loss_trains_is_not_held_to_a_limit(
+    tmp_path: Path, epochs: int, loss: Any
+) -> None:
     model = net()
-    model.compile("adam", loss=[None, "mse"])
+    model.compile("adam", loss=loss)
     recipe = {
         "training": {"epochs": epochs},
         "schedule": {"rounds": 1},

@@ -36,8 +36,9 @@ def criterion_context(bench: Bench, values: Arrays, initial: Arrays | None, seed
 
 
 def loss_function(bench: Bench) -> Callable[[Any, Any], Any]:
-    """The training loss as a function of labels and outputs, several outputs added up."""
-    compiled = CompileLoss(loss=bench.loss, output_names=[o.name for o in bench.summary.outputs])
+    """The training loss as a function of labels and outputs, several outputs added up by weight."""
+    names = [end.name for end in bench.summary.outputs]
+    compiled = CompileLoss(bench.loss, bench.facts.get("loss_weights"), output_names=names)
 
     def loss(labels: Any, outputs: Any) -> Any:
         flat = keras.tree.flatten(outputs)

@@ -26,10 +26,18 @@ def settle_loss(
         return _named(asked), "The recipe asks for it."
     own = (compile_config or {}).get("loss")
     if own is not None:
-        return _deserialized(own), "The model was compiled with it."
+        return _whole(_deserialized(own), outputs), "The model was compiled with it."
     fitting = {end.name: _fitting(dataset, end) for end in outputs}
     loss = fitting if len(fitting) > 1 else fitting[outputs[0].name]
     return loss, "The model has none; this one fits labels and outputs."
+
+
+def _whole(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
+    """Losses by output with none left out: Keras 2 took what it did not find for untrained."""
+    names = [end.name for end in outputs]
+    if not isinstance(loss, dict) or len(names) < 2 or not set(loss) < set(names):
+        return loss
+    return {name: loss.get(name) for name in names}
 
 
 def _fitting(dataset: Dataset, end: TensorInfo) -> Any:
