@@ -11,6 +11,7 @@ from worker.engine.evaluation import choose_metric, predict
 from worker.engine.training import TrainingPlan, capture, loops, train
 from worker.engine.training.choice import CLEAR_WIN, decided, expected
 from worker.engine.training.loop import Loop
+from worker.engine.training.step import Layout
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -51,6 +52,21 @@ def test_convolutions_and_recurrence_are_expected_in_the_plain_graph():
     conv = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Flatten()])
     rnn = keras.Sequential([keras.Input((8, 2)), layers.GRU(3)])
     assert expected(conv) == expected(rnn) == "graph"
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_loops_of_small_models_are_kept_for_a_whole_ladder(monkeypatch, small):
+    monkeypatch.setattr(loops, "_SMALL_PARAMETERS", 1 << 19 if small else 0)
+    loops.forget()
+
+    def lend(hidden: int) -> Loop:
+        layout = Layout(inputs=1, labels=((),))
+        how = {"scale": None, "masked": (), "teaching": None}
+        with loops.borrowed(mlp(hidden=hidden), _plan(), layout, 16, **how) as loop:
+            return loop
+
+    before, after = ([lend(hidden) for hidden in range(3, 9)] for _ in range(2))
+    assert [one is other for one, other in zip(before, after, strict=True)] == [small] * 6
 
 
 def test_compiled_once_for_all_masks_and_models_of_one_shape(monkeypatch):

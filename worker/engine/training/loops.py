@@ -15,6 +15,7 @@ from typing import Any
 import keras
 
 from worker.engine.calling import Scale
+from worker.engine.profiling import parameters
 from worker.engine.training import optimizers
 from worker.engine.training.distillation import Teaching
 from worker.engine.training.loop import Loop
@@ -23,8 +24,10 @@ from worker.engine.training.state import capture, restore
 from worker.engine.training.step import Layout, Step
 
 _LOOPS: OrderedDict[str, Loop] = OrderedDict()
-# Each keeps a model and its compiled programs alive.
-_KEPT = 3
+# Each keeps a model and its compiled programs alive: of small models there may be more, as
+# controls, replicates and arms come back to the shapes of the levels.
+_KEPT, _KEPT_OF_SMALL = 3, 16
+_SMALL_PARAMETERS = 1 << 19
 
 
 @contextmanager
@@ -44,7 +47,8 @@ def borrowed(
     if loop is None:
         loop = Loop(_step(model, plan, layout, scale, masked, teaching), batch)
         _LOOPS[key] = loop
-        while len(_LOOPS) > _KEPT:
+        most = _KEPT_OF_SMALL if parameters(model) <= _SMALL_PARAMETERS else _KEPT
+        while len(_LOOPS) > most:
             _LOOPS.popitem(last=False)
     _LOOPS.move_to_end(key)
     owner = loop.step.model
