@@ -20,15 +20,17 @@ from worker.engine.job import run
 from worker.engine.reporter import Reporter
 from worker.packing import pack_folder
 
-# One loop, so that no test waits for a trial of several.
+# One loop and one schedule, so that no test waits for a trial of several.
 QUICK: dict[str, Any] = {
     # Eighteen whole batches an epoch: a part of one would be traced for itself.
-    "training": {"epochs": 4, "loop": "graph", "batch_size": 12},
+    "training": {"epochs": 4, "loop": "graph", "batch_size": 12, "schedule": "constant_ema"},
     "schedule": {"rounds": 2, "pruning_fraction": 0.4},
     "controls": [],
 }
 
 ALL_ROUNDS: dict[str, Any] = {"objective": {}}
+# Rates tried against each other, as where nothing is said.
+ALL_RATES: dict[str, Any] = {"training": {"schedule": "auto"}}
 WEIGHTS: dict[str, Any] = {
     "objective": {},
     "granularity": "weight",

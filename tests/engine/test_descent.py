@@ -144,8 +144,8 @@ def test_at_a_miss_trained_weights_go_before_fresh_ones_and_the_worst_arm_is_giv
 
     monkeypatch.setattr(rounds.Round, "_try", noted)
     monkeypatch.setattr(limits, "missed", lambda *_: MISS)
-    schedule = {"kind": "adaptive", "rounds": 2}
-    jobs.prune(tmp_path, {"objective": {"max_metric_drop": 0.5}, "schedule": schedule})
+    recipe = {"objective": {"max_metric_drop": 0.5}, "schedule": {"kind": "adaptive", "rounds": 2}}
+    jobs.prune(tmp_path, {**recipe, **jobs.ALL_RATES})
     first = [(start, "constant_ema") for start in ("initial", "none", "fresh")]
     assert seen[1] == first
     assert len(seen[2]) == 2

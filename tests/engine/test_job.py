@@ -22,7 +22,7 @@ from worker.engine.masks import variable_keys
 @pytest.fixture(scope="module")
 def unit_job(tmp_path_factory: pytest.TempPathFactory) -> jobs.Done:
     """Two rounds of units, and two controls."""
-    recipe = {**ALL_ROUNDS, "controls": ["fresh_small", "random_units"]}
+    recipe = {**ALL_ROUNDS, **jobs.ALL_RATES, "controls": ["fresh_small", "random_units"]}
     return jobs.prune(tmp_path_factory.mktemp("units"), recipe)
 
 

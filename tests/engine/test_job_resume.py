@@ -16,7 +16,12 @@ from prunery.specs.events import Event, ProgressEvent
 from tests.engine import jobs
 from worker.engine import stopping
 
-RECIPE: dict[str, Any] = {"objective": {}, "controls": ["random_units"], "controls_on": "chosen"}
+RECIPE: dict[str, Any] = {
+    "objective": {},
+    "controls": ["random_units"],
+    "controls_on": "chosen",
+    **jobs.ALL_RATES,
+}
 
 
 @pytest.fixture(scope="module")
