@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from prunery import reports
 from prunery.specs.events import Event
@@ -16,6 +17,7 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from prunery.specs.report import Report
 from tests.engine.training_nets import blobs
+from worker.engine import profiling
 from worker.engine.job import run
 from worker.engine.reporter import Reporter
 from worker.packing import pack_folder
@@ -28,6 +30,8 @@ QUICK: dict[str, Any] = {
     "controls": [],
 }
 
+# Where a recipe asks for nothing of time, twenty calls of each network tell it as well as 200.
+TIMED = partial(profiling.latency, runs=20)
 ALL_ROUNDS: dict[str, Any] = {"objective": {}}
 # Rates tried against each other, as where nothing is said.
 ALL_RATES: dict[str, Any] = {"training": {"schedule": "auto"}}
@@ -145,7 +149,9 @@ def prune(
         **more,
     )
     spec.work_dir.mkdir(exist_ok=True)
-    run(spec, Reporter(take))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling, "latency", TIMED)
+        run(spec, Reporter(take))
     done = Done(folder / "out", upload, events)
     page = reports.render(done.report)
     (done.out / "report.html").write_text(page, encoding="utf-8")
