@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,13 @@ def settings(tmp_path: Path, template: Path) -> Settings:
 @pytest.fixture
 def web(settings: Settings) -> Iterator[TestClient]:
     """A person's browser, as far as a client can be one."""
+    with browsing(settings) as client:
+        yield client
+
+
+@contextmanager
+def browsing(settings: Settings) -> Iterator[TestClient]:
+    """Such a browser, before a server with these settings."""
     with client_of(settings) as client:
         client.headers["Accept"] = "text/html"
         client.headers["Accept-Language"] = "en"
@@ -50,22 +59,32 @@ def worker(web: TestClient) -> Worker:
     return Worker(web.app.state.context)
 
 
+@pytest.fixture(scope="package")
+def built(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Path, Scenes]:
+    """A data folder with a job in every state, to copy."""
+    folder = tmp_path_factory.mktemp("scenes")
+    shutil.copy(template, folder / "prunery.db")
+    with client_of(Settings(data_dir=folder, min_free_disk_bytes=0)) as client:
+        return folder, build(client, Worker(client.app.state.context))
+
+
 @pytest.fixture
-def scenes(web: TestClient, worker: Worker) -> Scenes:
-    """A job in every state."""
-    return build(web, worker)
+def scenes(tmp_path: Path, built: tuple[Path, Scenes]) -> Iterator[Scenes]:
+    """A job in every state, in a server of the test's own."""
+    folder, made = built
+    data = Path(shutil.copytree(folder, tmp_path / "scenes"))
+    with browsing(Settings(data_dir=data, min_free_disk_bytes=0)) as client:
+        yield replace(made, client=client, worker=Worker(client.app.state.context))
 
 
 @pytest.fixture(scope="package")
 def stage(
-    tmp_path_factory: pytest.TempPathFactory, template: Path
+    tmp_path_factory: pytest.TempPathFactory, built: tuple[Path, Scenes]
 ) -> Iterator[tuple[Server, Scenes]]:
     """A real server with a job in every state, for real browsers; nothing in it changes."""
-    folder = tmp_path_factory.mktemp("stage")
-    shutil.copy(template, folder / "prunery.db")
-    with client_of(Settings(data_dir=folder, min_free_disk_bytes=0)) as client:
-        made = build(client, Worker(client.app.state.context))
-    with serving(folder, min_free_disk_bytes=0) as server:
+    folder, made = built
+    data = Path(shutil.copytree(folder, tmp_path_factory.mktemp("stage") / "data"))
+    with serving(data, min_free_disk_bytes=0) as server:
         yield server, made
 
 
