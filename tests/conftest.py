@@ -76,6 +76,20 @@ def chromium() -> Path:
         missing.skip(str(error))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, or it may be left to one process at the end.
+
+    So does what shares a running service: together, those tests start it in one process alone.
+    """
+
+    def waits(item: pytest.Item) -> bool:
+        shares_service = "service_url" in getattr(item, "fixturenames", ())
+        return shares_service or item.get_closest_marker("slow") is not None
+
+    items.sort(key=lambda item: not waits(item))
+
+
 def pytest_collection_finish() -> None:
     """Collect garbage again, and never look at what was imported."""
     gc.freeze()

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import memory
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_whole_job_stays_within_a_few_times_its_weights(tmp_path: Path) -> None:
     """Six times at 40 MiB, libraries being two of them; with all copies in memory, thirteen."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.engine import random_graphs
 
+pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("PRUNERY_RANDOM_GRAPHS", "60"))
 thorough = settings(
     max_examples=EXAMPLES,
