@@ -85,10 +85,7 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
     figures = [record.figures for record in ladder.records]
     within = [bool(record.within_limit) for record in ladder.records]
     ladder.chosen, ladder.target_met = objectives.choose(bench.recipe.objective, figures, within)
-    if ladder.chosen and descent.is_adaptive(bench.recipe):
-        # The last word was of the last level, which most often missed the limit.
-        chosen = ladder.records[ladder.chosen]
-        say_which_arm(bench, _judged_arms(chosen)[0], chosen.notes["why"])
+    _tell_chosen(bench, ladder)
     return ladder
 
 
@@ -102,7 +99,16 @@ def finished(bench: Bench, trainer: Trainer, store: LevelStore, level: int) -> L
     dense = dense_level(bench, trainer, store)
     bench.facts["levels"] = len(records) - 1
     limits.settle(bench, dense.record.figures.metric)
-    return Ladder(dense, records, level)
+    ladder = Ladder(dense, records, level)
+    _tell_chosen(bench, ladder)
+    return ladder
+
+
+def _tell_chosen(bench: Bench, ladder: Ladder) -> None:
+    """The last word was of the last level, which most often missed the limit."""
+    if ladder.chosen and descent.is_adaptive(bench.recipe):
+        chosen = ladder.records[ladder.chosen]
+        say_which_arm(bench, _judged_arms(chosen)[0], chosen.notes["why"])
 
 
 def _rounds(bench: Bench) -> int:
