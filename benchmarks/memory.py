@@ -78,8 +78,9 @@ def show(found: dict[str, Any]) -> None:
 
 def run(folder: Path, recipe: dict[str, Any], *, inspect: bool) -> dict[str, Any]:
     """Run the job that lies in `folder` here, and say what each of its stages took."""
-    import keras  # TensorFlow comes with it
+    from worker.engine import libraries
 
+    libraries.load()
     base = _resident("VmRSS")
     from benchmarks.specs import job_in
     from prunery.specs.events import Event, StageEvent
@@ -87,7 +88,6 @@ def run(folder: Path, recipe: dict[str, Any], *, inspect: bool) -> dict[str, Any
     from worker.engine.job import run as run_job
     from worker.engine.reporter import Reporter
 
-    assert keras.backend.backend() == "tensorflow"
     upload = folder / "upload.keras"
     # One call takes the memory of two hundred, which would be most of the time.
     profiling.latency = functools.partial(profiling.latency, runs=1)

@@ -141,6 +141,8 @@ def test_killed_process_goes_on_and_ends_bit_equal(tmp_path):
     checkpoint, out = tmp_path / "checkpoint.npz", tmp_path / "killed.npz"
     command = f"""
 from pathlib import Path
+from worker.engine import libraries
+libraries.load()
 from tests.engine.test_training_resume import _long
 _long(Path({str(out)!r}), Path({str(checkpoint)!r}), 0.0)
 """
