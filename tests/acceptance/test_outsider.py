@@ -19,8 +19,10 @@ from tests.acceptance.outsider import configs, keys
 from tests.engine.zoo import randomise
 
 
-def upload(folder: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def upload(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A compiled, trained convolutional net with a residual, and its data."""
+    folder = tmp_path_factory.mktemp("upload")
     inputs = keras.Input((8, 8, 3), name="image")
     x = layers.Conv2D(8, 3, padding="same", use_bias=False, name="stem")(inputs)
     x = layers.ReLU()(layers.BatchNormalization(name="norm")(x))
@@ -46,11 +48,10 @@ def pruned(net: Path, data: Path, out: Path, *settings: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def job(tmp_path_factory: pytest.TempPathFactory, upload: tuple[Path, Path]) -> tuple[Path, Path]:
     """An upload, and the output folder of a job of units without training."""
-    folder = tmp_path_factory.mktemp("units")
-    net, data = upload(folder)
-    return net, pruned(net, data, folder / "out", "schedule.rounds=2")
+    out = tmp_path_factory.mktemp("units") / "out"
+    return upload[0], pruned(*upload, out, "schedule.rounds=2")
 
 
 def test_units_pruned_without_training_pass(job: tuple[Path, Path]):
@@ -59,19 +60,19 @@ def test_units_pruned_without_training_pass(job: tuple[Path, Path]):
     assert counts["compact"] < counts["masked"]
 
 
-def test_weights_masked_without_training_pass(tmp_path: Path):
-    net, data = upload(tmp_path)
+def test_weights_masked_without_training_pass(upload: tuple[Path, Path], tmp_path: Path):
     settings = ("granularity=weight", "schedule.rounds=4", "schedule.pruning_fraction=0.6")
-    out = pruned(net, data, tmp_path / "out", *settings)
-    assert checker.check(net, out, trained=False, units=False) == []
+    out = pruned(*upload, tmp_path / "out", *settings)
+    assert checker.check(upload[0], out, trained=False, units=False) == []
 
 
-def test_counts_are_those_that_were_asked_for_on_the_command_line(tmp_path: Path):
-    net, data = upload(tmp_path)
+def test_counts_are_those_that_were_asked_for_on_the_command_line(
+    upload: tuple[Path, Path], tmp_path: Path
+):
     settings = ("round_to=4", 'protect=["hidden"]', "minimum_kept=0.3")
     settings += ("schedule.rounds=1", "schedule.pruning_fraction=0.95")
-    out = pruned(net, data, tmp_path / "out", *settings)
-    assert checker.check(net, out, trained=False) == []
+    out = pruned(*upload, tmp_path / "out", *settings)
+    assert checker.check(upload[0], out, trained=False) == []
     compact = keras.saving.load_model(out / "model.keras")
     # The whole stream of the residual, at least 3 of 8 channels, in multiples of 4.
     assert [compact.get_layer(name).filters for name in ("stem", "block")] == [4, 4]
