@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.services import browser, missing, postgres, redis
 
@@ -24,6 +25,10 @@ for threads in (
     "PRUNERY_ENGINE_THREADS",  # of the engines that a service under test starts
 ):
     os.environ.setdefault(threads, "1")
+
+# A slow machine is no wrong answer.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

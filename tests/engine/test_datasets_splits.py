@@ -79,7 +79,7 @@ def test_the_seed_draws_and_fractions_are_the_datasets(tmp_path: Path) -> None:
     assert len(other.test) == 20
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(1, 40), min_size=1, max_size=6),
     fractions=st.tuples(st.floats(0.02, 0.4), st.floats(0.02, 0.4)),

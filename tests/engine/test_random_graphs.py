@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 EXAMPLES = int(os.environ.get("PRUNERY_RANDOM_GRAPHS", "60"))
 thorough = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=EXAMPLES <= 60,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

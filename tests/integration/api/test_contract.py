@@ -44,7 +44,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Itera
 @schema.parametrize()
 @settings(
     max_examples=6,
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

@@ -23,7 +23,6 @@ from tests.unit.screening.builders import dense, keras_config, keras_file, layer
 
 QUIET = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -140,7 +139,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(document=st.dictionaries(KEYS, VALUES, max_size=7))
 def test_configurations_from_nowhere(document: dict[str, Any]) -> None:
     with contextlib.suppress(PruneryError):
@@ -175,7 +174,7 @@ def _rich() -> dict[str, Any]:
 RICH = _rich()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), value=VALUES)
 def test_configurations_that_are_nearly_right(data: st.DataObject, value: Any) -> None:
     config.check_model(RICH)
@@ -191,7 +190,7 @@ def test_configurations_that_are_nearly_right(data: st.DataObject, value: Any) -
         config.check_model(legacy.modern_model(document, "2.12.0"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(alphabet='[]{}",:0123456789eE.-+nulltrefas \\', max_size=80))
 def test_json_from_nowhere(text: str) -> None:
     with contextlib.suppress(PruneryError):
