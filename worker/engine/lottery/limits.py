@@ -6,8 +6,9 @@ its own metric.
 
 40 examples cannot show a drop of a point: a level may pass on them by luck and be 15 points worse.
 A network that also lost what the dense one knew of its training examples is not passed, unless it
-knows them as well as the dense one knew the examples it had not seen (to half a standard error: of
-few examples that figure itself is luck): what a large network learned by heart is no loss.
+knows them as well as the dense one knew the examples it had not seen (to a standard error: of few
+examples that figure is luck, and the best of many epochs): what a large network learned by heart is
+no loss.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from worker.engine.evaluation.metrics import Arrays, Rows
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.chance import is_at_chance
 from worker.engine.lottery.judging import predictions
-from worker.engine.lottery.objectives import DOUBT, Limit
+from worker.engine.lottery.objectives import Limit
 
 # Fewer validation examples than this show no drop of about a point and a half (95% of the time):
 # 500 passed a drop of four.
@@ -176,10 +177,14 @@ def _too_much(one: Held, value: float | None) -> Miss:
 
 
 def surely(value: float, found: Interval | None, higher_is_better: bool) -> float:
-    """A figure, worse by half its standard error; as it is where none can be told."""
+    """A figure, worse by its standard error; as it is where none can be told.
+
+    Half of one is its luck, as in `objectives`; the epoch it is of was chosen by it, which is worth
+    about as much again.
+    """
     if found is None or not np.isfinite([found.low, found.high]).all():
         return value
-    error = DOUBT * (found.high - found.low) / (2 * 1.96)
+    error = (found.high - found.low) / (2 * 1.96)
     return value - error if higher_is_better else value + error
 
 
