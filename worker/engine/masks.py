@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from worker.engine.arrays import Arrays, OnDemand
+from worker.engine.variables import read
 
 Masks = Arrays
 
@@ -50,7 +51,7 @@ def key_of(model: keras.Model, *, seeds: bool = False) -> dict[int, str]:
 
 def values(variable: keras.Variable) -> np.ndarray:
     """A copy of a variable's values in its own dtype (NumPy 2 warns at `np.array(variable)`)."""
-    return np.asarray(variable.value.numpy())
+    return np.array(read(variable))
 
 
 def view(variable: keras.Variable) -> np.ndarray:
@@ -58,7 +59,7 @@ def view(variable: keras.Variable) -> np.ndarray:
 
     They stay what they are when the variable is assigned to.
     """
-    return np.asarray(keras.ops.convert_to_tensor(variable.value))
+    return np.asarray(read(variable))
 
 
 def views(model: keras.Model) -> Arrays:
