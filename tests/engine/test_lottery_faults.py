@@ -13,20 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from prunery.specs.job import EngineSpec
-from prunery.specs.presets import resolve
 from tests.engine import jobs
-from worker.engine.lottery import distilling, rewinding, trials, weight_cut
-from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.controls import _narrow, _random_units
-from worker.engine.lottery.dense import Dense
-from worker.engine.lottery.fresh import reinitialize
-from worker.engine.lottery.rescale import rescale_init
-from worker.engine.lottery.setup import set_up
-from worker.engine.lottery.trainer import Trainer
+from tests.engine.benches import bench, net
+from worker.engine.lottery import distilling, weight_cut
 from worker.engine.masks import variable_keys
-from worker.engine.reporter import Reporter
-from worker.engine.training import State
 
 UNTRAINED: dict[str, Any] = {
     "training": {"epochs": 0},
@@ -34,7 +24,6 @@ UNTRAINED: dict[str, Any] = {
     "minimum_kept": 0.0,
     "schedule": {"rounds": 1, "pruning_fraction": 0.2},
 }
-layers = keras.layers
 
 
 @dataclass
@@ -46,57 +35,6 @@ class Named:
     @property
     def model(self) -> Any:
         return self.compacted
-
-
-def net(kind: str, hidden: int = 12) -> keras.Model:
-    """Two hidden layers: plain, with BatchNorm, or one around the other."""
-    keras.utils.set_random_seed(0)
-    x = inputs = keras.Input((6,), name="x")
-    x = layers.Dense(hidden, "relu", name="first")(x)
-    y = layers.Dense(hidden, name="second")(x)
-    if kind == "normalised":
-        y = layers.BatchNormalization(momentum=0.9999, name="norm")(y)
-    if kind == "residual":
-        y = layers.Add(name="sum")([x, y])
-    y = layers.ReLU(name="relu")(y)
-    model = keras.Model(inputs, layers.Dense(3, "softmax", name="output")(y))
-    model.compile(
-        keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
-    return model
-
-
-def bench(folder: Path, model: keras.Model, recipe: dict[str, Any]) -> Bench:
-    """The job as it stands before its first round."""
-    model.save(folder / "net.keras")
-    spec = EngineSpec(
-        kind="prune",
-        model=folder / "net.keras",
-        dataset=jobs.data(folder / "data.npz"),
-        recipe=resolve(jobs.merged(jobs.QUICK, recipe)),
-        work_dir=folder / "work",
-        out_dir=folder / "out",
-    )
-    spec.work_dir.mkdir()
-    return set_up(spec, Reporter([].append))
-
-
-@pytest.mark.parametrize(
-    ("kind", "start", "rewinds"),
-    [
-        ("plain", "untrained", ["initial", "none"]),
-        ("normalised", "untrained", ["learning_rate"]),
-        ("residual", "untrained", ["learning_rate"]),
-        ("plain", "trained", ["none"]),
-        ("normalised", "trained", ["none"]),
-    ],
-)
-def test_nets_with_normalisation_or_residuals_are_not_reset_to_their_initial_weights(
-    tmp_path: Path, kind: str, start: str, rewinds: list[str]
-) -> None:
-    job = bench(tmp_path, net(kind), {"objective": {}, "start": start})
-    found = [arm.rewind for arm in rewinding.arms(job) if arm.schedule == "constant_ema"]
-    assert found == rewinds
 
 
 def test_the_test_examples_choose_nothing(tmp_path: Path) -> None:
@@ -184,29 +122,6 @@ def test_statistics_that_lag_are_brought_up_to_date_before_a_level_is_judged(
     assert np.abs(mean).max() > 0.1, "their start is 0"
 
 
-def test_rewound_kernels_take_the_small_nets_scale() -> None:
-    """A kept unit carries the wide net's smaller Glorot scale."""
-    small = net("plain", hidden=12)
-    before = {key: np.asarray(v) for key, v in variable_keys(small).items()}
-    full = {key: tuple(v.shape) for key, v in variable_keys(net("plain", hidden=48)).items()}
-    factors = rescale_init(small, full)
-    assert factors["second/kernel"] == pytest.approx(np.sqrt(96 / 24))
-    assert factors["first/kernel"] == pytest.approx(np.sqrt((6 + 48) / (6 + 12)))
-    assert not any(key.endswith("bias") for key in factors)
-    after = np.asarray(variable_keys(small)["second/kernel"])
-    np.testing.assert_allclose(after, before["second/kernel"] * 2, rtol=1e-6)
-
-
-def test_fresh_weights_of_a_small_net_are_of_its_own_scale() -> None:
-    """Not slices of the wide net's draw: that is the other control."""
-    small = net("plain", hidden=12)
-    reinitialize(small, seed=5)
-    limit = np.sqrt(6 / (12 + 12))
-    drawn = np.abs(np.asarray(small.get_layer("second").kernel))
-    assert 0.9 * limit < drawn.max() <= limit
-    assert (np.asarray(small.get_layer("second").bias) == 0).all()
-
-
 @pytest.mark.parametrize(("gained", "kept"), [(0, "0"), (2, "0"), (20, "0.5")])
 def test_a_distilled_net_is_kept_only_beyond_the_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gained: int, kept: str
@@ -223,100 +138,3 @@ def test_a_distilled_net_is_kept_only_beyond_the_noise(
     plain, taught = (Named(Named(name)) for name in answers)
     assert distilling._better(job, plain, taught, 0.5) == (kept != "0")
     assert ("training.distillation", kept) in [(d.field, d.chosen) for d in job.reporter.decisions]
-
-
-def test_random_units_are_as_many_of_each_group_and_others(tmp_path: Path) -> None:
-    job = bench(tmp_path, net("plain", hidden=40), {"objective": {}})
-    kept = {name: np.arange(9) for name in job.graph.groups}
-    drawn = _random_units(job, kept, seed=1)
-    assert {name: len(units) for name, units in drawn.items()} == dict.fromkeys(kept, 9)
-    assert all((drawn[name] != kept[name]).any() for name in kept)
-
-
-def test_the_small_net_beside_a_masked_one_is_no_larger(tmp_path: Path) -> None:
-    recipe = {"objective": {}, "granularity": "weight"}
-    job = bench(tmp_path, net("plain", hidden=40), recipe)
-    narrow = _narrow(job, 600)
-    widths = {len(units) for units in narrow.values()}
-    assert len(widths) == 1, "uniformly narrower"
-    (n,) = widths
-    assert 6 * n + n + n * n + n + 3 * n + 3 <= 600 < 6 * (n + 1) + (n + 1) ** 2 + 5 * (n + 1) + 3
-
-
-def test_a_fresh_small_net_knows_nothing_of_a_late_rewind_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither the step nor the moments that the ticket beside it goes back to."""
-    started: dict[str, Any] = {}
-    run = Trainer.run
-
-    def watched(self: Trainer, name: str, *given: Any, state: Any = None, **more: Any) -> Any:
-        started[name] = state
-        return run(self, name, *given, state=state, **more)
-
-    monkeypatch.setattr(Trainer, "run", watched)
-    recipe = {
-        "objective": {},
-        "rewind": {"to": "step", "at": 9},
-        "schedule": {"rounds": 1},
-        "controls": ["fresh_small", "random_units"],
-        "training": {"schedule": "from model", "early_stopping": False, "epochs": 1},
-    }
-    jobs.prune(tmp_path, recipe)
-    assert started["control/random_units"].step == 9
-    assert started["control/random_units"].optimizer
-    assert started["control/fresh_small"].step == 0
-    assert started["control/fresh_small"].optimizer is None
-
-
-@pytest.mark.parametrize(
-    ("rates", "held"),
-    [([0.1, 0.1, 0.001], [0.001]), ([0.1, 0.05, 0.0], None), ([0.2, 0.2], [0.2])],
-)
-def test_fine_tuning_goes_on_at_the_last_rate_and_rewinding_replays_all(
-    tmp_path: Path, rates: list[float], held: list[float] | None
-) -> None:
-    """A schedule that starts again would be learning-rate rewinding by another name."""
-    np.save(tmp_path / "rates.npy", np.array(rates, np.float32))
-    dense = Dense(record=None, folder=tmp_path)  # type: ignore[arg-type]
-    job: Any = None
-
-    def trace(rewind: Any) -> Any:
-        return trials.beginning(job, rewinding.Arm(rewind, "from model"), dense, {}).rate_trace
-
-    assert trace("learning_rate").tolist() == np.array(rates, np.float32).tolist()
-    found = trace("none")
-    assert (None if found is None else found.tolist()) == (
-        None if held is None else np.array(held, np.float32).tolist()
-    )
-    assert trace("fresh") is None
-
-
-def test_levels_start_with_the_moments_of_their_rewind_point_and_not_with_stale_ones(
-    tmp_path: Path,
-) -> None:
-    """Rewound to the initial weights, the retraining's first step is the dense training's own."""
-    recipe = {
-        "objective": {},
-        "granularity": "weight",
-        "scope": "layer",
-        "minimum_kept": 0.0,
-        "rewind": {"to": "initial"},
-        "schedule": {"rounds": 2, "pruning_fraction": 0.02},
-        "training": {
-            "schedule": "from model",
-            "early_stopping": False,
-            "epochs": 1,
-            "batch_size": 240,
-        },
-    }
-    model = net("plain")
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), model.loss)
-    jobs.prune(tmp_path, recipe, model=model)
-    moved = [
-        State.load(tmp_path / "levels" / str(level) / "trained.npz").weights["second/bias"]
-        for level in (0, 1, 2)
-    ]
-    for level in (1, 2):
-        ratio = np.abs(moved[level]).max() / np.abs(moved[0]).max()
-        assert ratio == pytest.approx(1, abs=0.2), "one step more of momentum makes it 1.9"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -72,6 +74,24 @@ def make_pair(api: TestClient, worker: Worker) -> dict[str, str]:
     worker.pass_model(model)
     worker.pass_dataset(dataset)
     return {"model": model, "dataset": dataset}
+
+
+def start(api: TestClient, pair: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """Ask for a job that must be taken."""
+    answer = api.post("/v1/jobs", json={**pair, **fields})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def refuse(api: TestClient, body: dict[str, Any]) -> dict[str, str]:
+    """Pointer and message of every finding; nothing may be queued."""
+    headers = {"Content-Type": "application/json"}
+    answer = api.post("/v1/jobs", content=json.dumps(body), headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert api.get("/v1/jobs").json()["items"] == []
+    return {error["pointer"]: error["message"] for error in answer.json()["errors"]}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: made, judged, steered, and shown as they go."""
+"""Jobs over HTTP: made, judged, and shown as they go."""
 
 from __future__ import annotations
 
@@ -14,33 +14,16 @@ from app.core.settings import Settings
 from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.job import Status
 from tests.integration.api import files
-from tests.integration.api.conftest import client_of
+from tests.integration.api.conftest import client_of, start
 from tests.integration.api.worker import DATA, Worker
 
-Pair = dict[str, str]
 SHARE = {"layer_fractions": {"a/b": 2}}
 NO_PAST = {"start": "trained", "rewind": {"to": "initial"}}
 
 
-@pytest.fixture
-def pair(api: TestClient, worker: Worker) -> Pair:
-    """A model and a dataset that are ready."""
-    model = files.upload(api, "models", files.model(), "net.keras")["id"]
-    dataset = files.upload(api, "datasets", files.dataset(), "d.npz")["id"]
-    worker.pass_model(model)
-    worker.pass_dataset(dataset)
-    return {"model": model, "dataset": dataset}
-
-
-def start(api: TestClient, pair: Pair, **fields: Any) -> dict[str, Any]:
-    answer = api.post("/v1/jobs", json={**pair, **fields})
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def test_job_is_queued_with_its_whole_recipe(api: TestClient, pair: Pair, tmp_path: Any) -> None:
+def test_job_is_queued_with_its_whole_recipe(
+    api: TestClient, pair: dict[str, str], tmp_path: Any
+) -> None:
     recipe = {"preset": "article", "training": {"epochs": 2}}
     job = start(api, pair, name="my net", recipe=recipe)
     assert (job["status"], job["is_terminal"], job["queue_position"]) == ("queued", False, 1)
@@ -71,7 +54,7 @@ def test_job_is_queued_with_its_whole_recipe(api: TestClient, pair: Pair, tmp_pa
     ],
 )  # fmt: skip
 def test_wrong_field_is_named(
-    fields: dict[str, Any], code: str, pointer: str | None, api: TestClient, pair: Pair
+    fields: dict[str, Any], code: str, pointer: str | None, api: TestClient, pair: dict[str, str]
 ) -> None:
     answer = api.post("/v1/jobs", json={**pair, **fields})
     problem = answer.json()
@@ -83,7 +66,7 @@ def test_wrong_field_is_named(
 
 @pytest.mark.parametrize("loss", [r'"a\u0000"', r'"\ud800"', "1e999", "NaN"])
 def test_value_that_a_database_would_choke_on_is_named(
-    loss: str, api: TestClient, pair: Pair
+    loss: str, api: TestClient, pair: dict[str, str]
 ) -> None:
     body = json.dumps({**pair, "recipe": {"training": {"loss": "LOSS"}}})
     answer = api.post(
@@ -95,12 +78,12 @@ def test_value_that_a_database_would_choke_on_is_named(
     assert answer.json()["errors"][0]["pointer"] == "/recipe/training/loss"
 
 
-def test_training_of_no_epochs_needs_no_data(api: TestClient, pair: Pair) -> None:
+def test_training_of_no_epochs_needs_no_data(api: TestClient, pair: dict[str, str]) -> None:
     job = start(api, {"model": pair["model"]}, recipe={"training": {"epochs": 0}})
     assert job["dataset"] is None
 
 
-def test_missing_upload_is_named(api: TestClient, pair: Pair) -> None:
+def test_missing_upload_is_named(api: TestClient, pair: dict[str, str]) -> None:
     stranger = "dst_" + "0" * 26
     answer = api.post("/v1/jobs", json={**pair, "dataset": stranger})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -108,7 +91,7 @@ def test_missing_upload_is_named(api: TestClient, pair: Pair) -> None:
 
 
 def test_data_that_do_not_fit_are_refused_with_the_array(
-    api: TestClient, pair: Pair, worker: Worker
+    api: TestClient, pair: dict[str, str], worker: Worker
 ) -> None:
     wide = DATA.arrays[0].model_copy(update={"shape": (60, 5)})
     wrong = DATA.model_copy(update={"arrays": (wide, *DATA.arrays[1:])})
@@ -123,7 +106,7 @@ def test_data_that_do_not_fit_are_refused_with_the_array(
     ("found", "told"), [("/data/scale", "/recipe/data/scale"), ("/dataset/x", "/dataset/x")]
 )
 def test_a_failed_job_names_a_field_as_a_refused_request_does(
-    found: str, told: str, api: TestClient, pair: Pair, worker: Worker
+    found: str, told: str, api: TestClient, pair: dict[str, str], worker: Worker
 ) -> None:
     job = start(api, pair)
     error = of_fields([FieldError(pointer=found, message="Write something else.")])
@@ -156,17 +139,6 @@ def test_upload_that_stays_unchecked_is_told(
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_upload_in_use_stays(api: TestClient, pair: Pair) -> None:
-    job = start(api, pair)
-    refused = api.delete(f"/v1/models/{pair['model']}")
-    assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
-    api.post(f"/v1/jobs/{job['id']}/cancel")
-    assert api.delete(f"/v1/models/{pair['model']}").status_code == 204
-    assert api.get(f"/v1/jobs/{job['id']}").json()["model"] == pair["model"]
-    retried = api.post(f"/v1/jobs/{job['id']}/retry")
-    assert (retried.status_code, retried.json()["code"]) == (410, "gone")
-
-
 def test_unfinished_jobs_are_counted(settings: Settings) -> None:
     with client_of(settings.model_copy(update={"max_active_jobs": 1})) as api:
         worker = Worker(api.app.state.context)
@@ -181,83 +153,8 @@ def test_unfinished_jobs_are_counted(settings: Settings) -> None:
         start(api, body)
 
 
-def test_waiting_job_is_cancelled_at_once(api: TestClient, pair: Pair) -> None:
-    job = start(api, pair)
-    answer = api.post(f"/v1/jobs/{job['id']}/cancel")
-    assert answer.status_code == 202
-    assert (answer.json()["status"], answer.json()["is_terminal"]) == ("cancelled", True)
-    assert answer.json()["finished_at"] is not None
-    again = api.post(f"/v1/jobs/{job['id']}/cancel")
-    assert (again.status_code, again.json()["code"]) == (409, "transition_impossible")
-    events = api.get(f"/v1/jobs/{job['id']}/events").json()["items"]
-    assert [event["data"]["status"] for event in events] == ["queued", "cancelled"]
-
-
-def test_running_job_is_asked_to_stop(api: TestClient, pair: Pair, worker: Worker) -> None:
-    job = start(api, pair)["id"]
-    worker.move(job, Status.RUNNING)
-    assert api.post(f"/v1/jobs/{job}/cancel").json()["status"] == "cancelling"
-    assert api.post(f"/v1/jobs/{job}/cancel").status_code == 202
-
-
-def test_finish_needs_a_level_to_pack(api: TestClient, pair: Pair, worker: Worker) -> None:
-    job = start(api, pair)["id"]
-    for _ in ("queued", "running"):
-        refused = api.post(f"/v1/jobs/{job}/finish")
-        assert (refused.status_code, refused.json()["code"]) == (409, "transition_impossible")
-        worker.move(job, Status.RUNNING)
-    worker.level(job, 0)
-    assert api.post(f"/v1/jobs/{job}/finish").status_code == 202
-
-
-def test_paused_job_is_resumed(api: TestClient, pair: Pair, worker: Worker) -> None:
-    job = start(api, pair)["id"]
-    assert api.post(f"/v1/jobs/{job}/resume").status_code == 409
-    worker.move(job, Status.RUNNING)
-    assert api.post(f"/v1/jobs/{job}/pause").status_code == 202
-    worker.move(job, Status.PAUSED)
-    assert api.post(f"/v1/jobs/{job}/resume").json()["status"] == "queued"
-
-
-def test_stage_lives_while_the_job_runs(api: TestClient, pair: Pair, worker: Worker) -> None:
-    job = start(api, pair)["id"]
-    worker.move(job, Status.RUNNING, stage="dense", eta_seconds=9.5)
-    shown = api.get(f"/v1/jobs/{job}").json()
-    assert (shown["stage"], shown["eta_seconds"]) == ("dense", 9.5)
-    worker.move(job, Status.SUCCEEDED)
-    shown = api.get(f"/v1/jobs/{job}").json()
-    assert (shown["stage"], shown["eta_seconds"]) == (None, None)
-
-
-def test_retry_makes_a_new_job_that_names_the_old_one(
-    api: TestClient, pair: Pair, worker: Worker
-) -> None:
-    job = start(api, pair, name="first", recipe={"seed": 3})["id"]
-    assert api.post(f"/v1/jobs/{job}/retry").status_code == 409
-    worker.move(job, Status.FAILED)
-    new = api.post(f"/v1/jobs/{job}/retry").json()
-    assert (new["parent"], new["status"], new["name"]) == (job, "queued", "first")
-    assert new["recipe"]["seed"] == 3
-
-
-def test_another_level_is_chosen_by_a_job_of_its_own(
-    api: TestClient, pair: Pair, worker: Worker
-) -> None:
-    job = start(api, pair)["id"]
-    assert api.post(f"/v1/jobs/{job}/levels/0/choose").status_code == 409
-    worker.move(job, Status.RUNNING)
-    worker.level(job, 0)
-    worker.level(job, 1, chosen=True)
-    worker.move(job, Status.SUCCEEDED)
-    levels = api.get(f"/v1/jobs/{job}/levels").json()["items"]
-    assert [(level["level"], level["chosen"]) for level in levels] == [(0, False), (1, True)]
-    assert api.post(f"/v1/jobs/{job}/levels/5/choose").status_code == 404
-    chosen = api.post(f"/v1/jobs/{job}/levels/0/choose")
-    assert (chosen.status_code, chosen.json()["parent"]) == (202, job)
-
-
 def test_answer_is_held_until_the_status_changes(
-    api: TestClient, pair: Pair, worker: Worker
+    api: TestClient, pair: dict[str, str], worker: Worker
 ) -> None:
     job = start(api, pair)["id"]
     timer = threading.Timer(0.4, worker.move, [job, Status.RUNNING])
@@ -270,7 +167,9 @@ def test_answer_is_held_until_the_status_changes(
     assert 0.3 < time.monotonic() - began < 5
 
 
-def test_held_answer_comes_when_the_time_is_up(api: TestClient, pair: Pair, worker: Worker) -> None:
+def test_held_answer_comes_when_the_time_is_up(
+    api: TestClient, pair: dict[str, str], worker: Worker
+) -> None:
     job = start(api, pair)["id"]
     began = time.monotonic()
     worker.say(job, "progress", progress=0.1)
@@ -279,7 +178,9 @@ def test_held_answer_comes_when_the_time_is_up(api: TestClient, pair: Pair, work
     assert 0.9 < time.monotonic() - began < 5
 
 
-def test_jobs_are_compared_side_by_side(api: TestClient, pair: Pair, worker: Worker) -> None:
+def test_jobs_are_compared_side_by_side(
+    api: TestClient, pair: dict[str, str], worker: Worker
+) -> None:
     one, two = start(api, pair, name="one")["id"], start(api, pair, name="two")["id"]
     worker.level(two, 0, chosen=True)
     found = api.get("/v1/comparisons", params={"job": [two, one]}).json()["items"]
@@ -289,7 +190,9 @@ def test_jobs_are_compared_side_by_side(api: TestClient, pair: Pair, worker: Wor
     assert (stranger.status_code, stranger.json()["code"]) == (404, "not_found")
 
 
-def test_jobs_can_be_asked_for_by_status(api: TestClient, pair: Pair, worker: Worker) -> None:
+def test_jobs_can_be_asked_for_by_status(
+    api: TestClient, pair: dict[str, str], worker: Worker
+) -> None:
     one, two = start(api, pair)["id"], start(api, pair)["id"]
     worker.move(one, Status.FAILED)
     found = api.get("/v1/jobs", params={"status": "queued"}).json()["items"]
@@ -298,7 +201,7 @@ def test_jobs_can_be_asked_for_by_status(api: TestClient, pair: Pair, worker: Wo
 
 
 def test_a_name_may_hold_slashes_and_its_files_do_not(
-    api: TestClient, pair: Pair, worker: Worker
+    api: TestClient, pair: dict[str, str], worker: Worker
 ) -> None:
     job = start(api, pair, name="cats / dogs\u202e")
     assert job["name"] == "cats / dogs"
@@ -306,3 +209,15 @@ def test_a_name_may_hold_slashes_and_its_files_do_not(
     worker.move(job["id"], Status.SUCCEEDED)
     file = api.get(f"/v1/jobs/{job['id']}/artifacts/model.keras")
     assert 'filename="cats - dogs-compact.keras"' in file.headers["content-disposition"]
+
+
+def test_stage_lives_while_the_job_runs(
+    api: TestClient, pair: dict[str, str], worker: Worker
+) -> None:
+    job = start(api, pair)["id"]
+    worker.move(job, Status.RUNNING, stage="dense", eta_seconds=9.5)
+    shown = api.get(f"/v1/jobs/{job}").json()
+    assert (shown["stage"], shown["eta_seconds"]) == ("dense", 9.5)
+    worker.move(job, Status.SUCCEEDED)
+    shown = api.get(f"/v1/jobs/{job}").json()
+    assert (shown["stage"], shown["eta_seconds"]) == (None, None)
