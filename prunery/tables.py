@@ -10,6 +10,7 @@ from rich.text import Text
 
 from prunery.specs.job import JobView
 from prunery.specs.report import (
+    TOLD_AS_TIMES,
     Comparison,
     Interval,
     Latency,
@@ -85,8 +86,7 @@ def _counted(name: str, dense: int, compact: int) -> tuple[str, str, str, str]:
 
 def _latency(dense: Latency, compact: Latency) -> tuple[str, str, str, str]:
     ratio = dense.median_ms / compact.median_ms if compact.median_ms else 1.0
-    # Under a tenth, the difference is within what the same call varies by.
-    change = f"{ratio:.2f}x faster" if ratio > 1.1 else "no faster"
+    change = f"{ratio:.2f}x faster" if ratio >= TOLD_AS_TIMES else "no faster"
     name = f"ms at batch {dense.examples}"
     return name, f"{dense.median_ms:.3f}", f"{compact.median_ms:.3f}", change
 

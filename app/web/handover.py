@@ -10,7 +10,7 @@ from prunery.reports.language import SOURCE, Language
 from prunery.reports.numbers import Numbers
 from prunery.specs.job import ArtifactView, JobView, ModelView, Status
 from prunery.specs.models import TensorInfo
-from prunery.specs.report import Report
+from prunery.specs.report import TOLD_AS_TIMES, Report
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _won(job: JobView, language: Language) -> str:
         ratio = metrics["dense"]["size_bytes"] / max(metrics["compact"]["size_bytes"], 1)
     except (KeyError, TypeError):
         return language.gettext("Done")
-    if ratio < 1.1:
+    if ratio < TOLD_AS_TIMES:
         return language.gettext("Done")
     return language.gettext("%(times)s smaller", times=Numbers(language).times(ratio, 2))
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from prunery.reports import ladder
+from prunery.reports import picture
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure
 from prunery.reports.numbers import Numbers
 from prunery.specs.job import JobView, LevelView, Status
-from prunery.specs.report import Interval, Level
+from prunery.specs.report import TOLD_AS_TIMES, Interval, Level
 
 STEPS: dict[str, tuple[str, ...]] = {
     "checking": ("checking",),
@@ -142,7 +142,7 @@ def _so_far(levels: Sequence[LevelView], language: Language) -> str:
         return ""
     dense = fine[0].figures.size_bytes
     ratio = dense / max(min(level.figures.size_bytes for level in fine), 1)
-    if ratio < 1.1:
+    if ratio < TOLD_AS_TIMES:
         return ""
     return language.gettext("already %(times)s smaller", times=Numbers(language).times(ratio, 2))
 
@@ -165,7 +165,7 @@ def _chart(
     measured = [_level(level) for level in levels if level.figures.metric is not None]
     if len(measured) < 2:
         return Markup("")
-    return ladder.draw(
+    return picture.draw(
         measured, (), measure, language, limit=_limit(job, measured[0], measure), chosen=None
     )
 

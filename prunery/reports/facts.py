@@ -12,7 +12,7 @@ from prunery.reports.headline import speed_ratio
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Comparison, Interval, Report, Task
+from prunery.specs.report import TOLD_AS_TIMES, Comparison, Interval, Report, Task
 
 NO_CHART = Markup("")
 
@@ -183,7 +183,7 @@ def _speed(report: Report, language: Language) -> Fact:
 def _ratio(ratio: float, words: str, language: Language) -> str:
     if ratio == 1:
         return language.gettext("unchanged")
-    if ratio < 1.1:
+    if ratio < TOLD_AS_TIMES:
         return language.gettext("hardly any gain") if ratio > 0.9 else language.gettext("no gain")
     return words % {"times": Numbers(language).times(ratio, 2)}
 

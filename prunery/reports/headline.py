@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prunery.reports.language import Language
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
-from prunery.specs.report import Interval, ModelFigures, Report
+from prunery.specs.report import TOLD_AS_TIMES, Interval, ModelFigures, Report
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def size_gain(dense: ModelFigures, compact: ModelFigures, language: Language) ->
     """'11 times smaller', rounded down."""
     numbers = Numbers(language)
     ratio = dense.size_bytes / max(compact.size_bytes, 1)
-    if ratio >= 1.1:
+    if ratio >= TOLD_AS_TIMES:
         return language.gettext("%(times)s smaller", times=numbers.times(ratio, 2))
     share = math.floor((1 - 1 / ratio) * 1000) / 1000
     if share > 0:
@@ -189,7 +189,7 @@ def _sizes(report: Report, language: Language) -> str:
         return language.gettext(
             "Your model went from %(before)s to %(after)s.", before=before, after=after
         )
-    if speed >= 1.1:
+    if speed >= TOLD_AS_TIMES:
         return language.gettext(
             "Your model went from %(before)s to %(after)s and answers %(times)s faster.",
             before=before,

@@ -14,6 +14,7 @@ from prunery import __version__
 from prunery.reports import (
     agreement,
     assets,
+    controls,
     facts,
     headline,
     ladder,
@@ -41,7 +42,7 @@ class Story:
     squares: Markup
     facts: tuple[facts.Fact, ...]
     outputs: tuple[outputs.Output, ...]
-    controls: tuple[ladder.Control, ...]
+    controls: tuple[controls.Control, ...]
     ladder: ladder.Ladder | None
     trust: tuple[trust.Check, ...]
     agreement: agreement.Agreement | None
@@ -85,7 +86,7 @@ def tell(report: Report, language: Language, level: int | None = None) -> Story:
         facts=facts.rows(report, measure, language),
         outputs=outputs.tell(report, language),
         ladder=ladder.tell(report, measure, language, level),
-        controls=ladder.controls(report, measure, language),
+        controls=controls.rows(report, measure, language),
         trust=trust.checks(report, measure, language),
         agreement=agreement.tell(report, measure, language),
         removal=removal.tell(report, language),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prunery.reports.facts import change_in_words
-from prunery.reports.ladder import limit_of_levels
 from prunery.reports.language import Language
+from prunery.reports.levels import worst_allowed
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
 from prunery.reports.outputs import any_over
@@ -167,7 +167,7 @@ def _few_to_choose_by(report: Report, measure: Measure, language: Language) -> I
 def _passed_over(report: Report, language: Language) -> Iterator[Check]:
     """Where a smaller size may have had luck, good or bad."""
     chosen = next((level for level in report.levels if level.chosen), None)
-    worst, allowed = limit_of_levels(report), report.comparison.allowed_drop
+    worst, allowed = worst_allowed(report), report.comparison.allowed_drop
     if chosen is None or worst is None or allowed is None:
         return
     sign = 1 if report.task.metric_higher_is_better else -1

@@ -14,6 +14,10 @@ from prunery.specs.base import Wire
 from prunery.specs.models import FrozenInfo, TaskKind
 from prunery.specs.recipe import Control, Recipe
 
+TOLD_AS_TIMES = 1.1
+"""From this ratio on a gain is told as "times smaller" or "times faster"; less is within what files
+and times vary by."""
+
 
 class Interval(Wire):
     """A figure with its 95% interval."""

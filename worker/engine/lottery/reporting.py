@@ -17,6 +17,7 @@ from prunery import __version__
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.models import FrozenInfo
 from prunery.specs.report import (
+    TOLD_AS_TIMES,
     Data,
     Interval,
     LayerRemoval,
@@ -110,7 +111,7 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
 def _smaller(dense: ModelFigures, compact: ModelFigures) -> str:
     """How much was won; of a tiny model, or of a masked one, the file says little."""
     times = dense.size_bytes / max(1, compact.size_bytes)
-    if times >= 1.1:
+    if times >= TOLD_AS_TIMES:
         times = math.floor(10 * times) / 10  # never more than there is, as in the headline
         return f"{times:.1f} times smaller."
     fewer = dense.live_parameters / max(1, compact.live_parameters)
