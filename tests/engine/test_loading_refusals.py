@@ -44,18 +44,18 @@ def test_weights_that_are_missing_are_refused(tmp_path: Path) -> None:
     assert caught.value.code == "model_weights_invalid"
 
 
-@pytest.mark.parametrize("name", ["a.keras", "a.h5"])
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "value"), [("a.keras", np.nan), ("a.h5", -np.inf)])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str, value: float) -> None:
     model = mlp()
     kernel = model.weights[0]
     values = np.array(kernel)
-    values[-1, -1] = np.nan
+    values[-1, -1] = value
     kernel.assign(values)
     model.save(tmp_path / name)
     with pytest.raises(PruneryError) as caught:
         load(tmp_path / name)
     assert caught.value.code == "model_weights_invalid"
-    assert "hidden/kernel' holds NaN" in caught.value.detail
+    assert "hidden/kernel' holds NaN or infinity in 1 of" in caught.value.detail
 
 
 def test_a_configuration_that_keras_cannot_build_is_refused(tmp_path: Path) -> None:

@@ -111,6 +111,16 @@ def test_each_output_is_judged_by_what_it_was_compiled_with(tmp_path: Path, metr
     }
 
 
+def test_shares_count_for_the_class_they_are_largest_for(tmp_path: Path) -> None:
+    """Cut to whole numbers nearly all of them were class 0, so accuracy passed for misleading."""
+    split = blobs(240)
+    shares = np.eye(3)[split.y["y"]] * 0.7 + 0.1
+    shares[:2] = np.eye(3)[1]
+    np.savez(tmp_path / "data.npz", x=split.x["x"], y_kind=shares, y_size=split.x["x"][:, 0])
+    bench = bench_for(tmp_path, net(), tmp_path / "data.npz")
+    assert told(bench)["kind"][:2] == ("multiclass", "accuracy")
+
+
 def test_the_metric_asked_for_goes_to_the_outputs_that_it_fits(tmp_path: Path) -> None:
     found = told(bench_for(tmp_path, net(), metric="f1"))
     assert [name for _, name, _ in found.values()] == ["f1", "mse"]
@@ -131,6 +141,41 @@ def test_criteria_see_the_loss_as_it_is_weighted(tmp_path: Path) -> None:
     outputs = [np.eye(3, dtype=np.float32)[:2], np.ones((2, 1), np.float32)]
     labels = [np.array([2, 2]), np.zeros((2, 1), np.float32)]
     assert float(loss(labels, outputs)) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "told"),
+    [
+        ({"kind": 2.0}, {"kind": 2.0, "size": 1.0}, "no weight for size: 1 is taken"),
+        ([2.0, 3.0], {"kind": 2.0, "size": 3.0}, ""),
+        ({"kinds": 2.0}, None, "of kinds, which are no outputs"),
+        ([2.0], None, "1 loss_weights for 2 outputs"),
+    ],
+)
+def test_loss_weights_that_keras_would_fail_on_are_completed_or_left_out(
+    tmp_path: Path, given: Any, taken: Any, told: str
+) -> None:
+    model = net()
+    losses = {"kind": "sparse_categorical_crossentropy", "size": "mse"}
+    model.compile("adam", losses, loss_weights=given)
+    bench = bench_for(tmp_path, model)
+    assert bench.facts["loss_weights"] == taken
+    assert told in " ".join(bench.loaded.notes)
+    outputs = [np.eye(3, dtype=np.float32)[:2], np.ones((2, 1), np.float32)]
+    labels = [np.array([0, 1]), np.zeros((2, 1), np.float32)]
+    weight = taken["size"] if taken else 1.0
+    assert float(loss_function(bench)(labels, outputs)) == pytest.approx(weight)
+
+
+def test_the_recipes_loss_takes_the_models_weights_by_name(tmp_path: Path) -> None:
+    """Keras pairs a list of losses with a dict of weights by the order of the alphabet."""
+    model = net()
+    model.compile("adam", ["mse", "mse"], loss_weights={"size": 3.0, "kind": 0.0})
+    x = blobs(240).x["x"]
+    np.savez(tmp_path / "data.npz", x=x, y_kind=x[:, :3], y_size=x[:, 0])
+    bench = bench_for(tmp_path, model, tmp_path / "data.npz", loss="mae")
+    assert bench.facts["loss_weights"] == {"kind": 0.0, "size": 3.0}
+    assert bench.loss.keys() == {"kind", "size"}
 
 
 def test_one_loss_that_does_not_fit_every_output_is_refused(tmp_path: Path) -> None:

@@ -14,18 +14,24 @@ import keras
 from prunery.screening import config as screening
 from prunery.specs.errors import PruneryError
 from prunery.specs.models import CompileInfo
+from worker.engine.loading import loss_weights
 from worker.engine.loading.build import brief
 
 
-def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]) -> bool:
-    """Compile `model` as the file says; False, with a note, where that cannot be done."""
+def compile_model(
+    model: keras.Model, document: dict[str, Any], notes: list[str]
+) -> dict[str, Any] | None:
+    """Compile `model` as the file says; what it was compiled with, mended where Keras would fail.
+
+    None, with a note, where it cannot be compiled.
+    """
     try:
         screening.check_compile(document)
     except PruneryError as error:
         if error.code != "model_custom_object":
             raise
         notes.append(f"The model comes uncompiled: {error.detail} Set training.loss.")
-        return False
+        return None
     document = copy.deepcopy(document)
     unknown = _unknown(_bare(document.get("loss")), keras.losses.get)
     if unknown:
@@ -33,22 +39,16 @@ def compile_model(model: keras.Model, document: dict[str, Any], notes: list[str]
             f"The model comes uncompiled: the loss {unknown[0][:80]!r} is not one of Keras'. "
             "Set training.loss."
         )
-        return False
+        return None
     _leave_out_metrics(document, notes)
-    if not _are_numbers(document.get("loss_weights")):
-        # Keras 2 took metrics as the third argument of compile; Keras 3 fails at the first step.
-        document["loss_weights"] = None
-        notes.append(
-            "The model was compiled with loss_weights that are no numbers, as where metrics were "
-            "meant: they were left out."
-        )
+    loss_weights.settle(model, document, notes)
     try:
-        model.compile_from_config(document)
+        model.compile_from_config(copy.deepcopy(document))  # it puts objects into what it is given
     except Exception as error:  # whatever a wrong loss, metric or optimizer raises
         notes.append(f"The model comes uncompiled: {brief(error)}")
         model.compiled = False
-        return False
-    return True
+        return None
+    return document
 
 
 def _unknown(ends: Any, find: Callable[[str], Any]) -> list[str]:
@@ -89,10 +89,6 @@ def _without(value: Any, names: set[str]) -> Any:
         kept = [item for item in value if not (isinstance(item, str) and item in names)]
         return [_without(item, names) for item in kept]
     return None if isinstance(value, str) and value in names else value
-
-
-def _are_numbers(weights: Any) -> bool:
-    return all(one is None or isinstance(one, int | float) for one in keras.tree.flatten(weights))
 
 
 # Metrics that Keras chooses by the loss.

@@ -170,10 +170,10 @@ def _built(
     )
     fusion.settle(loaded.model)
     loaded.notes.extend(legacy.notes(described.keras_version))
-    document = described.compile
-    if document and not initial and compiling.compile_model(loaded.model, document, loaded.notes):
+    if described.compile and not initial:
+        document = compiling.compile_model(loaded.model, described.compile, loaded.notes)
         loaded.compile_config = document
-        loaded.compiled = compiling.describe(document)
+        loaded.compiled = compiling.describe(document) if document else None
     return loaded
 
 

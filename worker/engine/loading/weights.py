@@ -121,13 +121,16 @@ def from_hdf5(model: keras.Model, path: Path, notes: list[str]) -> bool:
 
 
 def require_numbers(model: keras.Model) -> None:
-    """Raise for weights that hold NaN, with which every answer and every training is NaN."""
+    """Raise for weights that hold NaN or infinity, which make answers and trainings NaN."""
     for variable in model.weights:
-        values = np.asarray(variable)
-        if values.dtype.kind == "f" and np.isnan(values).any():
+        if not keras.backend.is_float_dtype(variable.dtype):
+            continue
+        finite = np.isfinite(np.asarray(variable))
+        if not finite.all():
             raise PruneryError(
                 "model_weights_invalid",
-                f"{variable.path[:120]!r} holds NaN, which is not a number.",
+                f"{variable.path[:120]!r} holds NaN or infinity in {finite.size - finite.sum()} "
+                f"of {finite.size} places.",
                 hint="The training that made it diverged: save the model as it was before.",
             )
 

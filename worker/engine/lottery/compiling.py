@@ -24,7 +24,12 @@ def compile_as_trained(bench: Bench, model: keras.Model, optimizer: Any) -> None
             model.optimizer.build(model.trainable_variables)
         _copy_slots(optimizer, model.optimizer)
         return
-    model.compile(optimizer=optimizer, loss=bench.loss, metrics=_metric_names(bench))
+    model.compile(
+        optimizer=optimizer,
+        loss=bench.loss,
+        loss_weights=bench.facts.get("loss_weights"),
+        metrics=_metric_names(bench),
+    )
 
 
 def _copy_slots(source: Any, target: Any) -> None:

@@ -10,6 +10,7 @@ import keras
 from prunery.specs.errors import FieldError, PruneryError
 from prunery.specs.models import TaskKind, TensorInfo
 from worker.engine.datasets import Dataset
+from worker.engine.training.distillation import loss_of
 
 
 def settle_loss(
@@ -38,6 +39,19 @@ def _whole(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
     if not isinstance(loss, dict) or len(names) < 2 or not set(loss) < set(names):
         return loss
     return {name: loss.get(name) for name in names}
+
+
+def settle_weights(
+    loss: Any, compile_config: dict[str, Any] | None, outputs: Sequence[TensorInfo]
+) -> tuple[Any, Any]:
+    """The loss and how much it weighs: of several outputs both by name, as Keras pairs them."""
+    weights = (compile_config or {}).get("loss_weights")
+    names = [end.name for end in outputs]
+    if weights is None or len(names) < 2 or isinstance(loss, dict):
+        return loss, weights
+    if isinstance(weights, list):
+        weights = dict(zip(names, weights, strict=True))
+    return {name: loss_of(loss, name, place) for place, name in enumerate(names)}, weights
 
 
 def _fitting(dataset: Dataset, end: TensorInfo) -> Any:

@@ -42,7 +42,9 @@ def settle(bench: Bench) -> None:
     bench.loss, why_loss = losses.settle_loss(
         recipe.training.loss, bench.loaded.compile_config, dataset, bench.summary.outputs
     )
-    bench.facts["loss_weights"] = (bench.loaded.compile_config or {}).get("loss_weights")
+    bench.loss, bench.facts["loss_weights"] = losses.settle_weights(
+        bench.loss, bench.loaded.compile_config, bench.summary.outputs
+    )
     if recipe.training.loss == "auto":
         bench.reporter.decide("training.loss", _name(bench.loss), why_loss)
     bench.metrics = _metrics(bench, dataset)
@@ -109,11 +111,11 @@ def _counts(dataset: Dataset, output: str) -> list[int] | None:
     labels = dataset.train.y.get(output)
     if labels is None or dataset.task_of[output] not in ("multiclass", "binary"):
         return None
-    labels = np.asarray(labels)
-    if dataset.labels_of[output] == "one_hot":
-        return [int(n) for n in labels.sum(axis=0)]
-    least = len(dataset.classes_of.get(output, ()))
-    return [int(n) for n in np.bincount(labels.astype(np.int64).reshape(-1), minlength=least)]
+    labels, least = np.asarray(labels), len(dataset.classes_of.get(output, ()))
+    if labels.ndim > 1 and labels.shape[1] > 1:  # one-hot rows, or a share of each class
+        labels, least = labels.argmax(axis=1), labels.shape[1]
+    numbers = np.rint(labels).astype(np.int64).reshape(-1)
+    return [int(n) for n in np.bincount(numbers, minlength=least)]
 
 
 def _name(loss: Any) -> str:
