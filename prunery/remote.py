@@ -17,7 +17,7 @@ from prunery.progress import INTERRUPTED, JobBar, file_bar
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView
-from prunery.tables import jobs_table, result_table
+from prunery.tables import jobs_table, show_result
 
 MODEL_SUFFIXES = {".keras", ".h5", ".hdf5"}
 DATASET_SUFFIXES = {".npz", ".csv", ".tsv", ".zip"}
@@ -201,11 +201,7 @@ def _follow(client: Client, job_id: str) -> None:
         _console.print(f"The job goes on: {ways}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     if last is None or last.status == "succeeded":
-        report = client.report(job_id)
-        _console.print(result_table(report))
-        _console.print(report.verdict.sentence)
-        for warning in report.warnings:
-            _console.print(f"Note: {warning}", markup=False)
+        show_result(_console, client.report(job_id))
         return
     if last.error is not None:
         raise RemoteError(last.error)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich import box
+from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -18,6 +19,18 @@ from prunery.specs.report import (
     OutputFigures,
     Report,
 )
+
+MOST_KINDS = 20
+
+
+def show_result(console: Console, report: Report) -> None:
+    """What a job found: its figures, kind by kind where there are kinds, the verdict, the notes."""
+    console.print(result_table(report))
+    for table in kinds_tables(report):
+        console.print(table)
+    console.print(report.verdict.sentence, markup=False)
+    for warning in report.warnings:
+        console.print(f"Note: {warning}", markup=False)
 
 
 def result_table(report: Report, reference: dict[str, tuple[str, str]] | None = None) -> Table:
@@ -53,6 +66,38 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     for before, after in zip(dense.latency, compact.latency, strict=False):
         found.append(_latency(before, after))
     return found
+
+
+def kinds_tables(report: Report) -> Iterator[Table]:
+    """How often each kind of answer was right, a table for every output that has kinds.
+
+    Of more than `MOST_KINDS` those are shown whose right answers changed most.
+    """
+    outputs = [(f"{one.name}: ", one.comparison) for one in report.outputs]
+    for name, comparison in outputs or [("", report.comparison)]:
+        found = comparison.per_class
+        if not found:
+            continue
+        by_change = sorted(found, key=lambda one: -abs(one.compact - one.dense) * one.examples)
+        shown = set(by_change[:MOST_KINDS])
+        table = Table(
+            Column("kind", overflow="fold"),
+            title=Text(f"{name}share of right answers, kind by kind"),
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        for heading in ("examples", "dense", "compact", "change"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for one in found:
+            if one in shown:
+                change = one.compact - one.dense
+                shares = (f"{one.dense:.4f}", f"{one.compact:.4f}", f"{change:+.4f}")
+                table.add_row(Text(one.name), f"{one.examples:,}", *shares)
+        if left := len(found) - len(shown):
+            table.caption = f"{left} more kinds changed less; report.html shows all."
+            table.caption_justify = "left"
+        yield table
 
 
 def _metric(figures: ModelFigures) -> str:

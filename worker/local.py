@@ -124,13 +124,10 @@ def prune_command(
         kept_in = ", ".join(str(folder) for folder in left(out))
         typer.echo(f"Stopped. The same command goes on from {kept_in}.", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    from prunery.tables import result_table
+    from prunery.tables import show_result
 
     console = Console(markup=False)
-    console.print(result_table(report))
-    console.print(report.verdict.sentence)
-    for warning in report.warnings:
-        console.print(f"Note: {warning}", markup=False)
+    show_result(console, report)
     console.print(f"The model:  {out / 'model.keras'}\nThe report: {out / 'report.html'}")
 
 

@@ -17,6 +17,7 @@ from prunery.reports import (
     controls,
     facts,
     headline,
+    kinds,
     ladder,
     measures,
     method,
@@ -46,6 +47,7 @@ class Story:
     ladder: ladder.Ladder | None
     trust: tuple[trust.Check, ...]
     agreement: agreement.Agreement | None
+    kinds: tuple[kinds.Kinds, ...]
     removal: removal.Removal | None
     method: method.Method
 
@@ -89,6 +91,7 @@ def tell(report: Report, language: Language, level: int | None = None) -> Story:
         controls=controls.rows(report, measure, language),
         trust=trust.checks(report, measure, language),
         agreement=agreement.tell(report, measure, language),
+        kinds=kinds.tell(report, language),
         removal=removal.tell(report, language),
         method=method.tell(report, measure, language),
     )

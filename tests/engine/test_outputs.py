@@ -194,6 +194,9 @@ def test_outputs_of_a_dict_go_by_its_keys(tmp_path: Path) -> None:
     labels = {name: arrays[name] for name in ("what", "length")}
     found = done.compact.evaluate(arrays["x"], labels, verbose=0, return_dict=True)
     assert {"what_accuracy", "length_mae"} <= set(found)
+    found_of = {output.name: output.comparison for output in done.report.outputs}
+    assert [one.name for one in found_of["what"].per_class] == ["0", "1", "2"]
+    assert found_of["length"].per_class == ()
 
 
 def lopsided(folder: Path) -> tuple[keras.Model, Path]:

@@ -13,6 +13,7 @@ LARGEST = 20
 
 
 def draw(
+    key: str,
     names: Sequence[str],
     change: Sequence[Sequence[int]],
     *,
@@ -22,7 +23,10 @@ def draw(
     row_caption: str,
     column_caption: str,
 ) -> Markup:
-    """The matrix, wide only: a phone gets the table of the largest changes."""
+    """The matrix, wide only: a phone gets the table of the largest changes.
+
+    key: begins the ids of this picture, so that several can stand on a page.
+    """
     count = len(names)
     longest = max(len(name) for name in names)
     left = 100 + 7.0 * max(min(longest, 20) - 12, 0)
@@ -45,7 +49,7 @@ def draw(
             x, y = left + column * cell, top + row * cell
             parts += _cell(value, x, y, cell, value / largest, row == column, signed)
     size = (max(left + count * cell + 90, 640), top + count * cell + 4)
-    return picture("confusion", size, "chart wide matrix", title, description, *parts)
+    return picture(key, size, "chart wide matrix", title, description, *parts)
 
 
 def _cell(

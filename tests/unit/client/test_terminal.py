@@ -13,6 +13,7 @@ from prunery.progress import JobBar, describe, file_bar, time_left
 from prunery.specs.job import JobView
 from prunery.specs.presets import resolve
 from prunery.specs.report import (
+    ClassFigures,
     Comparison,
     Data,
     Interval,
@@ -24,7 +25,7 @@ from prunery.specs.report import (
     Task,
     Verdict,
 )
-from prunery.tables import jobs_table, result_table, rows
+from prunery.tables import jobs_table, kinds_tables, result_table, rows
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -81,6 +82,30 @@ def test_every_output_of_several_has_a_line_with_what_it_may_lose() -> None:
     assert first[0] == "size: test mse"
     assert first[3] == "+0.0190\n+0.010, +0.030\nallowed +0.0012"
     assert second[0] == "parameters"
+
+
+def test_every_output_with_kinds_has_a_table_of_those_that_changed_most() -> None:
+    classes = tuple(
+        ClassFigures(name=f"kind {n}", examples=10, dense=0.5, compact=0.5 + n / 100)
+        for n in range(25)
+    )
+    found = Comparison(per_class=classes)
+    one = OutputFigures(
+        name="animal",
+        task=Task(kind="multiclass", metric="accuracy"),
+        dense=Interval(value=0.5, low=0.4, high=0.6),
+        compact=Interval(value=0.6, low=0.5, high=0.7),
+        comparison=found,
+    )
+    other = one.model_copy(update={"name": "size", "comparison": Comparison()})
+    (table,) = kinds_tables(_report().model_copy(update={"outputs": (one, other)}))
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(table)
+    text = console.export_text()
+    assert "animal: share of right answers" in text
+    assert "kind 5 " in text
+    assert "kind 4 " not in text
+    assert "5 more kinds changed less" in text
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_confusion_writes_signs_and_not_colour_alone(count: int) -> None:
     change = [[0] * count for _ in range(count)]
     change[0][1], change[0][0] = 5, -5
     drawing = confusion.draw(
+        "confusion",
         [HOSTILE] * count,
         change,
         title="t",

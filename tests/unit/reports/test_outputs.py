@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from prunery.reports import render
 from prunery.specs.recipe import Objective, Recipe
 from prunery.specs.report import (
+    ClassFigures,
     Comparison,
     Interval,
     OutputFigures,
@@ -67,3 +70,38 @@ def test_every_output_of_several_is_told_with_its_own_limit(locale: str, said: l
     for words in said:
         assert words in html
     assert "above your limit" not in render(report.model_copy(update={"outputs": ()}))
+
+
+def _kinds(name: str, first: str, metric: str = "accuracy") -> OutputFigures:
+    """An output of two kinds, of which the first lost three right answers to the second."""
+    return OutputFigures(
+        name=name,
+        task=Task(kind="multiclass", metric=metric, classes=(first, "other")),
+        dense=reports.interval(0.8),
+        compact=reports.interval(0.7),
+        comparison=Comparison(
+            per_class=(
+                ClassFigures(name=first, examples=20, dense=0.8, compact=0.65),
+                ClassFigures(name="other", examples=20, dense=0.8, compact=0.8),
+            ),
+            confusion_change=((-3, 3), (0, 0)),
+        ),
+    )
+
+
+def test_every_output_with_kinds_has_tables_of_its_own() -> None:
+    html = render(reports.report(outputs=(_kinds("animal", "cat"), _kinds("sound", "meow"))))
+    for name, first in (("animal", "cat"), ("sound", "meow")):
+        _, _, told = html.partition(f"<h3>{name}</h3>")
+        assert f"“{first}”, with 3 right answers fewer of 20" in told
+        assert f'<th scope="row">{first}</th><td class="r">20</td><td class="r">80.0%</td>' in told
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_kinds_are_told_where_no_answers_are_counted() -> None:
+    """Balanced accuracy is chosen where kinds are rare: there they matter most."""
+    balanced = _kinds("", "cat", "balanced_accuracy")
+    html = render(reports.report(task=balanced.task, comparison=balanced.comparison))
+    assert "“cat”, with 3 right answers fewer of 20" in html
+    assert "Where the answers differ" not in html
