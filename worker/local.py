@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from prunery.asked import read_recipe
 from prunery.progress import INTERRUPTED
 from prunery.specs.datasets import DatasetOptions
-from prunery.specs.errors import Problem, raise_problem
+from prunery.specs.errors import Problem, of_fields, raise_problem
+from prunery.specs.findings import field_errors
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from prunery.specs.report import Report
@@ -105,16 +107,17 @@ def prune_command(
     architecture: Architecture = None,
 ) -> None:
     """Train, prune, rewind, retrain and compact a model; write all artifacts to a folder."""
+    given = {
+        "label_column": label_column,
+        "feature_columns": tuple(feature_column) if feature_column else None,
+        "validation_fraction": validation_fraction,
+        "test_fraction": test_fraction,
+        "seed": seed,
+    }
     try:
-        options = DatasetOptions(
-            label_column=label_column,
-            feature_columns=tuple(feature_column) if feature_column else None,
-            validation_fraction=validation_fraction,
-            test_fraction=test_fraction,
-            seed=seed,
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        options = DatasetOptions.model_validate(given)
+    except ValidationError as error:
+        raise of_fields(field_errors(error, given, DatasetOptions), "request_invalid") from None
     asked = _asked(preset, recipe, settings)
     for folder in left(out):
         typer.echo(f"Left by a run that was stopped: {folder}", err=True)

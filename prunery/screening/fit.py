@@ -86,6 +86,24 @@ def _input(
         yield FieldError(
             pointer=f"/dataset/{info.name}", message=message + _mend(found, tensor.shape)
         )
+    elif beyond := beyond_table(tensor, info.minimum, info.maximum):
+        expected, numbers = beyond
+        message = f"expected {expected}, found {numbers}"
+        yield FieldError(pointer=f"/dataset/{info.name}", message=message)
+
+
+def beyond_table(
+    tensor: TensorInfo, low: float | None, high: float | None
+) -> tuple[str, str] | None:
+    """What the table that an input is looked up in has, and the numbers found; None if it has them.
+
+    Below 0 an Embedding counts from its end, as Python does.
+    """
+    entries = tensor.entries
+    if entries is None or low is None or high is None or (low >= -entries and high < entries):
+        return None
+    expected = f"numbers from 0 to {entries - 1}, as many as the model's Embedding has entries"
+    return expected, f"numbers from {low:g} to {high:g}"
 
 
 def _output(

@@ -26,7 +26,7 @@ def share_of(layer: str, fractions: Mapping[str, float]) -> float | None:
 def idle(
     recipe: Recipe, groups: Iterable[GroupInfo], kernels: Iterable[str]
 ) -> Iterator[FieldError]:
-    """Fractions of layers that have nothing to lose; pointers go into the recipe.
+    """What leaves nothing to lose, of some layers or of all; pointers go into the recipe.
 
     Args:
         groups: of units that can go.
@@ -35,6 +35,7 @@ def idle(
     groups = list(groups)
     yield from _all_protected(recipe, groups, kernels := list(kernels))
     if recipe.granularity == "unit":
+        yield from _too_round(recipe, groups)
         named = [name for group in groups for name in (group.name, *(group.own or group.layers))]
         why = "none of its units can go"
     else:
@@ -48,6 +49,16 @@ def idle(
             instead = f"name one of these instead: {some}" if some else "leave it out"
             message = f"{path[:80]!r} has nothing to lose, {why}: {instead}."
             yield FieldError(pointer=f"/layer_fractions/{escaped}", message=message)
+
+
+def _too_round(recipe: Recipe, groups: list[GroupInfo]) -> Iterator[FieldError]:
+    """A multiple that no group has and something to spare: every group would stay whole."""
+    largest = max((group.units for group in groups), default=0)
+    if 0 < largest <= recipe.round_to:
+        message = (
+            f"The largest group has {largest} units: every group would stay whole; write less."
+        )
+        yield FieldError(pointer="/round_to", message=message)
 
 
 def _all_protected(

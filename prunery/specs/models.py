@@ -15,12 +15,14 @@ class TensorInfo(Wire):
     """One input or output; `shape` leaves out the batch, None is a free dimension.
 
     `activation` is what an output comes out of; None where that is nothing but a linear layer.
+    `entries` is how many the table has in which an input's numbers are looked up; None without one.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
     activation: str | None = None
+    entries: int | None = None
 
 
 class CompileInfo(Wire):

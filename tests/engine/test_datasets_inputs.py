@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
+from prunery.specs.models import ModelSummary
 from tests.engine.dataset_files import made, model, npz
 from worker.engine.datasets import canonical
 from worker.engine.datasets.scaling import with_scale
@@ -217,3 +219,45 @@ def test_a_set_larger_than_memory_stays_mapped(tmp_path: Path, monkeypatch: Any)
     taken = dataset.train.take(np.array([3, 1]))
     assert not isinstance(taken.x["input"], np.memmap)
     np.testing.assert_array_equal(taken.x["input"][0], dataset.train.x["input"][3])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (RNG.integers(0, 25, (40, 6)), "numbers from 0 to 19"),
+        (RNG.integers(-21, 20, (40, 6)), "numbers from 0 to 19"),
+        (RNG.random((40, 6)), "whole numbers"),
+    ],
+)
+def test_numbers_that_an_embedding_has_no_entry_for_are_refused(
+    tmp_path: Path, numbers: np.ndarray, told: str
+) -> None:
+    """Some loops would end in TensorFlow's own words; XLA takes the last entry, silently."""
+    summary = _looking_up(20)
+    error = _refused(npz(tmp_path / "a.npz", x=numbers, y=IDS), summary)
+    assert error.code == "dataset_mismatch"
+    assert told in error.detail
+    assert error.hint
+    made(npz(tmp_path / "b.npz", x=RNG.integers(-1, 20, (40, 6)), y=IDS), summary)
+
+
+def _looking_up(entries: int) -> ModelSummary:
+    summary = model((6,))
+    words = summary.inputs[0].model_copy(update={"entries": entries})
+    return summary.model_copy(update={"inputs": (words,)})
+
+
+def test_fractions_that_leave_nothing_to_train_on_are_refused(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a.npz", x=RNG.random((40, 4)), y=IDS)
+    options = DatasetOptions(validation_fraction=0.6, test_fraction=0.5)
+    with pytest.raises(PruneryError) as caught:
+        made(path, model(), options=options)
+    assert [one.pointer for one in caught.value.errors] == ["/validation_fraction"]
+
+
+@pytest.mark.parametrize("named", [{"label_column": "kind"}, {"feature_columns": ("a",)}])
+def test_columns_of_what_is_no_table_are_refused(tmp_path: Path, named: dict[str, Any]) -> None:
+    path = npz(tmp_path / "a.npz", x=RNG.random((40, 4)), y=IDS)
+    with pytest.raises(PruneryError) as caught:
+        made(path, model(), options=DatasetOptions(**named))
+    assert [one.pointer for one in caught.value.errors] == [f"/{next(iter(named))}"]

@@ -173,6 +173,7 @@ def test_no_labels_is_refused_unless_nothing_trains(tmp_path: Path) -> None:
         (model(outputs=(1,), loss="sparse_categorical_crossentropy"), IDS > 0, None),
         (model(outputs=(1,), activation="sigmoid"), IDS, "dataset_mismatch"),
         (model(outputs=(1,), activation="sigmoid"), RNG.random(60) * 7, "dataset_mismatch"),
+        (model(loss="binary_crossentropy"), (RNG.random((60, 3)) > 0.5) * 3, "dataset_mismatch"),
         (model(outputs=(5, 3)), IDS, "dataset_mismatch"),
     ],
 )
@@ -186,3 +187,5 @@ def test_labels_that_cannot_work_are_refused(
     error = _refused(path, summary)
     assert error.code == code
     assert error.hint
+    if code == "loss_mismatch":
+        assert [one.pointer for one in error.errors] == ["/training/loss"]

@@ -276,6 +276,22 @@ def test_a_summary_tells_what_the_model_is(tmp_path: Path) -> None:
     assert [tensor.name for tensor in summary.outputs] == ["p", "q"]
 
 
+def test_a_summary_tells_how_many_entries_the_table_of_an_input_has(tmp_path: Path) -> None:
+    words, facts = keras.Input((6,), name="words"), keras.Input((6,), name="facts")
+    inside = keras.Input((6, 1))
+    table = layers.Embedding(20, 4)(layers.Reshape((6,))(inside))
+    deep = keras.Model([inside, keras.Input((6,), name="other")], table)
+    kept = layers.Embedding(50, 4)(words)
+    looked_up = deep([layers.Reshape((6, 1))(words), facts])
+    joined = layers.Concatenate()([layers.Flatten()(kept), layers.Flatten()(looked_up), facts])
+    keras.Model([words, facts], layers.Dense(2)(joined)).save(tmp_path / "a.keras")
+    summary = summarise(load(tmp_path / "a.keras"))
+    assert {tensor.name: tensor.entries for tensor in summary.inputs} == {
+        "words": 20,
+        "facts": None,
+    }
+
+
 def test_the_allow_list_is_that_of_the_installed_keras() -> None:
     """After a Keras upgrade a person runs the snapshot and reads the difference."""
     assert snapshot.TARGET.read_text() == snapshot.text()

@@ -109,18 +109,39 @@ def test_inspect_judges_the_pair_and_the_recipe_and_ends_as_prune_would(tmp_path
 
 @pytest.mark.parametrize(
     ("options", "pointer"),
-    [({"resize": "fit"}, "/data/resize"), ({"labels": "multi_label"}, "/data/labels")],
+    [
+        ({"data": {"resize": "fit"}}, "/data/resize"),
+        ({"data": {"labels": "multi_label"}}, "/data/labels"),
+        ({"round_to": 512}, "/round_to"),
+    ],
 )
-def test_options_that_do_not_apply_to_the_data_are_refused(
-    options: dict[str, str], pointer: str, tmp_path: Path
+def test_options_that_do_not_apply_to_the_files_are_refused(
+    options: dict[str, Any], pointer: str, tmp_path: Path
 ) -> None:
     jobs.net().save(tmp_path / "net.keras")
-    recipe = {**RECIPE, "data": options}
+    recipe = {**RECIPE, **options}
     with pytest.raises(PruneryError) as caught:
         local.prune(
             tmp_path / "net.keras", jobs.data(tmp_path / "data.npz"), recipe, tmp_path / "out"
         )
     assert [one.pointer for one in caught.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("validation_fraction", "0"), ("test_fraction", "0.9"), ("seed", "-1")]
+)
+def test_an_option_out_of_range_is_refused_in_our_words(
+    option: str, value: str, tmp_path: Path
+) -> None:
+    model, data = tmp_path / "net.keras", tmp_path / "data.npz"
+    model.touch()
+    data.touch()
+    named = f"--{option.replace('_', '-')}"
+    line = ["local", "prune", str(model), str(data), named, value]
+    refused = CliRunner().invoke(build(), line).exception
+    assert isinstance(refused, PruneryError)
+    assert [one.pointer for one in refused.errors] == [f"/{option}"]
+    assert refused.errors[0].message.startswith("Write a number")
 
 
 def test_two_runs_of_one_command_do_not_share_a_folder(tmp_path: Path) -> None:

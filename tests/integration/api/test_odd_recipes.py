@@ -37,7 +37,7 @@ GOOD: list[Recipe] = [
     {"layer_fractions": {"out": 0, "hidden": 0.99}},
     {"protect": ["out", "noise"]},
     {"protect": ["hidden", "hidden"], "granularity": "weight", "controls": []},
-    {"minimum_kept": 0, "round_to": 512},
+    {"minimum_kept": 0, "round_to": 4},
     {"minimum_kept": 0.99, "objective": {"parameters_ratio": 0.01}},
     {"granularity": "block", "block_shape": [1, 64], "controls": ["random_mask"]},
     {**N_OF_M, "n_m": [1, 16]},

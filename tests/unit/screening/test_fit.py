@@ -136,3 +136,16 @@ def test_texts_as_inputs_are_pointed_at() -> None:
     info = ArrayInfo(name="x", split="all", shape=(9, 28, 28), dtype="string")
     data = _data(label=_label("integers")).model_copy(update={"arrays": [info]})
     assert _pointers(_model(), data) == ["/dataset/x"]
+
+
+@pytest.mark.parametrize(("low", "high", "fits"), [(0, 9, True), (-10, 0, True), (0, 10, False)])
+def test_numbers_that_no_table_has_entries_for_are_pointed_at(
+    low: float, high: float, fits: bool
+) -> None:
+    model = _model()
+    words = model.inputs[0].model_copy(update={"entries": 10})
+    model = model.model_copy(update={"inputs": (words,)})
+    data = _data(label=_label("integers"))
+    numbers = data.arrays[0].model_copy(update={"minimum": low, "maximum": high})
+    data = data.model_copy(update={"arrays": (numbers, *data.arrays[1:])})
+    assert _pointers(model, data) == ([] if fits else ["/dataset/x"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from prunery.specs.errors import PruneryError
+from prunery.specs.errors import FieldError, PruneryError
 from worker.engine.datasets.plans import MAX_NAMED_CLASSES, Convert, Output, Plan, one_hot
 from worker.engine.datasets.refusals import mismatch, shape_text
 
@@ -71,6 +71,7 @@ def _check_loss(output: Output) -> None:
             "loss_mismatch",
             f"The loss does not fit one class for each example and an output of {units}.",
             hint=f'Set training.loss to "{instead}".',
+            errors=[FieldError(pointer="/training/loss", message=f'Write "{instead}".')],
         )
 
 

@@ -143,6 +143,13 @@ def _alike(arrays: Mapping[str, np.ndarray], output: Output, forced: str, number
     if kind == "multi_label":
         return Plan("multi_label", "multilabel", floats, default_names(output.width))
     task: TaskKind = "regression"
+    if output.is_binary and (numbers.low < 0 or numbers.high > 1):
+        raise mismatch(
+            output.info.name,
+            "labels of 0 and 1, or numbers between them",
+            range_text(numbers),
+            "A binary loss compares shares: write 0 for no and 1 for yes.",
+        )
     if output.wants_one_hot or output.activation in ("softmax", "log_softmax"):
         if not output.is_numeric and (numbers.low < 0 or numbers.high > 1):
             raise mismatch(

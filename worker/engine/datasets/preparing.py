@@ -16,16 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from prunery.screening import labelling
+from prunery.screening import fit, labelling
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineLimits
-from prunery.specs.models import ModelSummary, TaskKind
+from prunery.specs.models import ModelSummary, TaskKind, TensorInfo
 from prunery.specs.recipe import DataOptions
 from worker.engine.datasets import canonical, finite, labels, losses, roles, shapes, splitting
 from worker.engine.datasets import source as sources
 from worker.engine.datasets.canonical import Column, Group
 from worker.engine.datasets.dataset import Dataset
+from worker.engine.datasets.occurrences import Numbers
 from worker.engine.datasets.pixels import image_settings, looks_like_pixels
 from worker.engine.datasets.plans import Output, Plan
 from worker.engine.datasets.raw import Source, refuse_texts
@@ -84,6 +85,18 @@ def _no_labels(model: ModelSummary) -> PruneryError:
     )
 
 
+def _check_lookup(tensor: TensorInfo, array: np.ndarray, low_high: tuple[float, float]) -> None:
+    """Raise `dataset_mismatch` for numbers that the table they are looked up in does not have."""
+    if tensor.entries is None:
+        return
+    if beyond := fit.beyond_table(tensor, *low_high):
+        hint = "Give all rare words one number, or the model a larger Embedding (input_dim)."
+        raise mismatch(tensor.name, *beyond, hint)
+    if not Numbers.of({"": array}).whole:
+        hint = "The model's Embedding takes the numbers of words or categories."
+        raise mismatch(tensor.name, "whole numbers", "fractions", hint)
+
+
 @dataclass
 class _Preparation:
     """One run, from raw arrays to groups of columns ready to be written."""
@@ -137,6 +150,7 @@ class _Preparation:
                 if note:
                     self.notes.append(note)
                 low_high = finite.check(tensor.name, array)
+                _check_lookup(tensor, arrays[tensor.name], low_high)
                 if split in ("train", "all"):
                     ranges[tensor.name] = low_high
                     if looks_like_pixels(array, *low_high):
@@ -214,6 +228,9 @@ class _Preparation:
         }
         if not fractions:
             return {given: {"train": None}, **rest}
+        if sum(fractions.values()) >= 1:
+            message = "Together with test_fraction it leaves nothing to train on: write less."
+            raise of_fields([FieldError(pointer="/validation_fraction", message=message)])
         strata = next((plan.strata[given] for plan in plans.values() if plan.strata), None)
         parts = splitting.draw(count, fractions, self.options.seed, strata)
         few = splitting.alone(strata)

@@ -11,6 +11,7 @@ import numpy as np
 from prunery.screening import array_archives, arrays, datasets
 from prunery.screening.archives import Archive, open_archive
 from prunery.specs.datasets import DatasetOptions
+from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.job import EngineLimits
 from worker.engine.datasets import images, tables
 from worker.engine.datasets.raw import Source
@@ -33,10 +34,24 @@ def read(
     form = datasets.screen_dataset(path, filename, limits)
     if form == "csv":
         return tables.read(path, options, folder)
+    _refuse_columns(options)
     with open_archive(path, datasets.bounds(limits)) as archive:
         if form == "image_folders":
             return images.read(archive, folder, **image_settings)
         return Source(form, read_arrays(archive, path, folder))
+
+
+def _refuse_columns(options: DatasetOptions) -> None:
+    """Raise `request_invalid` where columns are named and there is no table."""
+    message = "Only a CSV has columns: leave it out."
+    named = {"label_column": options.label_column, "feature_columns": options.feature_columns}
+    wrong = [
+        FieldError(pointer=f"/{field}", message=message)
+        for field, value in named.items()
+        if value is not None
+    ]
+    if wrong:
+        raise of_fields(wrong, "request_invalid")
 
 
 def read_arrays(archive: Archive, path: Path, folder: Path) -> dict[str, np.ndarray]:

@@ -131,7 +131,8 @@ def _bad_cell(row: int, column: str, text: str) -> PruneryError:
 def _label(row: int, text: str) -> str:
     text = text.strip()
     if not text:
-        raise PruneryError("csv_invalid", f"Row {row} has no label.")
+        hint = "Drop rows without a label, or name another column in label_column."
+        raise PruneryError("csv_invalid", f"Row {row} has no label.", hint=hint)
     if len(text) > MAX_LABEL:
         raise PruneryError("csv_invalid", f"The label of row {row} is longer than {MAX_LABEL}.")
     return text
@@ -219,5 +220,6 @@ def _no_column(field: str, name: str, columns: tuple[str, ...]) -> PruneryError:
     return PruneryError(
         "csv_invalid",
         f"{field} names {name[:80]!r}, which is no column of features in the table.",
+        hint="Names are written as in the table's first row.",
         errors=[FieldError(pointer=f"/{field}", message=message)],
     )

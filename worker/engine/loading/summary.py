@@ -11,14 +11,9 @@ from prunery.specs.models import ModelSummary, TaskKind, TensorInfo
 from worker.engine import masks
 from worker.engine.calling import input_names, output_names
 from worker.engine.loading.build import live_operations
+from worker.engine.loading.first_layers import scales_inputs, table_size
 from worker.engine.loading.models import Loaded
 
-# By arithmetic too: old models divide and subtract where newer ones have a layer. What looks its
-# input up (words, categories) takes the numbers as they are, and would be ruined by scaling.
-_SCALING = (
-    *("Rescaling", "Normalization", "Divide", "TrueDivide", "Multiply", "Subtract"),
-    *("Embedding", "CategoryEncoding", "Discretization", "IntegerLookup", "Hashing"),
-)
 _NORMALIZATION = (
     "BatchNormalization",
     "LayerNormalization",
@@ -28,11 +23,6 @@ _NORMALIZATION = (
     "SpectralNormalization",
     "LayerScale",
 )
-# Layers that leave numbers as they are, between an input and the layer that may scale it.
-_PASSIVE = (
-    *("InputLayer", "Reshape", "ExpandDims", "ZeroPadding2D", "ZeroPadding1D", "Permute"),
-    *("Resizing", "Cast", "GetItem", "Stack", "Concatenate", "Identity", "GaussianNoise"),
-)
 
 
 def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
@@ -40,12 +30,17 @@ def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
     model = loaded.model
     operations = live_operations(model)
     kinds = {type(operation).__name__ for operation in operations}
-    activations = [output_activation(model, tensor) for tensor in model.outputs]
-    outputs = _tensors(model.outputs, output_names(model), activations)
+    outputs = tuple(
+        _info(tensor, name, activation=output_activation(model, tensor))
+        for tensor, name in zip(model.outputs, output_names(model), strict=True)
+    )
     return ModelSummary(
         name=model.name,
         format=loaded.format,
-        inputs=_tensors(model.inputs, input_names(model), [None] * len(model.inputs)),
+        inputs=tuple(
+            _info(tensor, name, entries=table_size(model, tensor))
+            for tensor, name in zip(model.inputs, input_names(model), strict=True)
+        ),
         outputs=outputs,
         layers=sum(1 for item in operations if isinstance(item, keras.Layer) and item is not model),
         layer_paths=tuple(masks.layer_paths(model)),
@@ -55,25 +50,18 @@ def summarise(loaded: Loaded, *, flops: int | None = None) -> ModelSummary:
         parameters=sum(math.prod(variable.shape) for variable in model.weights),
         flops=flops,
         compiled=loaded.compiled,
-        output_activation=activations[0],
+        output_activation=outputs[0].activation,
         scales_inputs=scales_inputs(model),
         has_normalization=bool(kinds & set(_NORMALIZATION)),
         has_residuals=_has_residuals(operations),
-        task=guess_task(loaded.compiled.loss if loaded.compiled else None, outputs, activations[0]),
+        task=guess_task(loaded.compiled.loss if loaded.compiled else None, outputs),
         notes=tuple(loaded.notes),
         keras_version=loaded.keras_version,
     )
 
 
-def _tensors(
-    tensors: list[Any], names: list[str], activations: list[str | None]
-) -> tuple[TensorInfo, ...]:
-    return tuple(
-        TensorInfo(
-            name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype), activation=activation
-        )
-        for tensor, name, activation in zip(tensors, names, activations, strict=True)
-    )
+def _info(tensor: Any, name: str, **more: Any) -> TensorInfo:
+    return TensorInfo(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype), **more)
 
 
 def output_activation(model: keras.Model, tensor: Any) -> str | None:
@@ -105,41 +93,6 @@ def _activation_of(operation: Any) -> str | None:
     return getattr(function, "__name__", None) if function is not None else "linear"
 
 
-def scales_inputs(model: keras.Model) -> bool:
-    """Tell whether every input is rescaled, normalised or looked up before anything else."""
-    return all(_is_scaled(model, tensor) for tensor in model.inputs)
-
-
-def _is_scaled(model: keras.Model, tensor: Any) -> bool:
-    frontier, seen = [tensor], set()
-    while frontier:
-        current = frontier.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        for node in _readers(model, current):
-            operation = node.operation
-            kind = type(operation).__name__
-            if kind in _SCALING:
-                return True
-            if isinstance(operation, keras.Model):
-                if any(_is_scaled(operation, inner) for inner in operation.inputs):
-                    return True
-            elif kind in _PASSIVE or kind.startswith("Random"):
-                frontier.extend(node.output_tensors)
-    return False
-
-
-def _readers(model: keras.Model, tensor: Any) -> list[Any]:
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    return [
-        node
-        for operation in graph.operations
-        for node in operation._inbound_nodes
-        if any(tensor is one for one in node.input_tensors)
-    ]
-
-
 def _has_residuals(operations: list[Any]) -> bool:
     """A sum of two tensors of which one is an ancestor's output too: told by the merge alone."""
     return any(
@@ -149,12 +102,10 @@ def _has_residuals(operations: list[Any]) -> bool:
     )
 
 
-def guess_task(
-    loss: str | None, outputs: tuple[TensorInfo, ...], activation: str | None
-) -> TaskKind:
+def guess_task(loss: str | None, outputs: tuple[TensorInfo, ...]) -> TaskKind:
     """The task that loss, output width and activation speak for."""
     loss = (loss or "").lower().replace("_", "")
-    shape = outputs[0].shape
+    shape, activation = outputs[0].shape, outputs[0].activation
     if len(outputs) > 1:
         return "unknown"
     if len(shape) > 1 and ("crossentropy" in loss or activation in ("softmax", "sigmoid")):

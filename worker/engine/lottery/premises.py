@@ -17,12 +17,13 @@ _NEEDS_LABELS = ("snip", "grasp", "taylor")
 def check_names(bench: Bench) -> None:
     """Raise `recipe_invalid` where the recipe names what neither Keras nor the model has.
 
-    The same for fractions of layers that have nothing to lose, and where everything is protected.
+    The same for fractions of layers that have nothing to lose, and where nothing at all could go.
     """
     _refuse([*asked.names(bench.recipe), *asked.against(bench.summary, None, bench.recipe)])
-    if bench.recipe.layer_fractions or bench.recipe.protect:
+    recipe = bench.recipe
+    if recipe.layer_fractions or recipe.protect or recipe.round_to > 1:
         groups = prunability(bench.model, bench.graph).groups
-        _refuse(reach.idle(bench.recipe, groups, bench.summary.kernel_paths))
+        _refuse(reach.idle(recipe, groups, bench.summary.kernel_paths))
 
 
 def check_labels(bench: Bench) -> None:
