@@ -29,7 +29,7 @@ from examples.fashion_mnist import find
 from worker.engine import threads
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
-from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.settling.setup import set_up
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.reporter import Reporter
 

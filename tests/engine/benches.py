@@ -11,7 +11,7 @@ from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from tests.engine import jobs
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.settling.setup import set_up
 from worker.engine.reporter import Reporter
 
 layers = keras.layers

@@ -12,7 +12,7 @@ from prunery.specs.presets import resolve
 from tests.engine import jobs
 from worker.engine.lottery.bench import Bench, assign, weights_of
 from worker.engine.lottery.early_bird import EPOCHS, EarlyBird
-from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.settling.setup import set_up
 from worker.engine.reporter import Reporter
 
 

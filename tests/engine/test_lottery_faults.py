@@ -15,7 +15,8 @@ import pytest
 
 from tests.engine import jobs
 from tests.engine.benches import bench, net
-from worker.engine.lottery import distilling, weight_cut
+from worker.engine.lottery import distilling
+from worker.engine.lottery.cutting import weight_cut
 from worker.engine.masks import variable_keys
 
 UNTRAINED: dict[str, Any] = {

@@ -15,10 +15,10 @@ from prunery.specs.presets import resolve
 from tests.engine import jobs
 from tests.engine.training_nets import blobs
 from worker.engine.evaluation import MeanSkill
-from worker.engine.lottery.batches import loss_function
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.cutting.batches import loss_function
 from worker.engine.lottery.plans import training_plan
-from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.settling.setup import set_up
 from worker.engine.reporter import Reporter
 
 

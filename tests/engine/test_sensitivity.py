@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.engine.lottery import sensitivity
+from worker.engine.lottery.cutting import sensitivity
 
 SIZES = {"needed": 10, "spare": 30}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.engine import jobs
 from tests.engine.training_nets import blobs
-from worker.engine.lottery.start import is_untouched
+from worker.engine.lottery.settling.start import is_untouched
 
 
 def test_one_step_of_training_is_seen() -> None:

@@ -110,7 +110,7 @@ def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 def _workplace(spec: EngineSpec, reporter: Reporter):  # type: ignore[no-untyped-def]
     from worker.engine.lottery.bench import recipe_hash
     from worker.engine.lottery.levels import LevelStore
-    from worker.engine.lottery.setup import set_up
+    from worker.engine.lottery.settling.setup import set_up
     from worker.engine.lottery.trainer import Trainer
 
     bench = set_up(spec, reporter)

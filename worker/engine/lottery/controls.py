@@ -18,8 +18,9 @@ import numpy as np
 from prunery.specs.report import ControlResult, Interval
 from worker.engine import evaluation
 from worker.engine.compaction import ticket
-from worker.engine.lottery import limits, sizes, trials, unit_cut
+from worker.engine.lottery import limits, trials
 from worker.engine.lottery.bench import Bench, assign, weights_of
+from worker.engine.lottery.cutting import sizes, unit_cut
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.fresh import reinitialize
 from worker.engine.lottery.judging import metric_interval, predictions

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.lottery import unit_cut, weight_cut
 from worker.engine.lottery.bench import Bench, assign, weights_of
+from worker.engine.lottery.cutting import unit_cut, weight_cut
 from worker.engine.masks import Masks
 from worker.engine.pruning import schedules
 

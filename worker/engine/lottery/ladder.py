@@ -8,9 +8,11 @@ from typing import Any
 from prunery.specs.errors import PruneryError
 from prunery.specs.events import LevelEvent
 from worker.engine import stopping
-from worker.engine.lottery import descent, distilling, limits, objectives, unit_cut
+from worker.engine.lottery import descent, distilling, limits, objectives
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.chance import is_at_chance
+from worker.engine.lottery.cutting import unit_cut
+from worker.engine.lottery.cutting.weight_cut import levels_of_n_m
 from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.descent import Made, Step
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays
@@ -18,7 +20,6 @@ from worker.engine.lottery.plans import epochs_of, retrain_epochs
 from worker.engine.lottery.rewinding import Arm, after, arms
 from worker.engine.lottery.rounds import Round, say_which_arm, work_name
 from worker.engine.lottery.trainer import Trainer
-from worker.engine.lottery.weight_cut import levels_of_n_m
 from worker.engine.reporter import Work
 from worker.engine.training import Interrupted
 

@@ -22,7 +22,7 @@ from worker.engine.lottery.judging import metric_interval, network_bytes, predic
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelStore
 from worker.engine.lottery.result import Result
-from worker.engine.lottery.tasks import task_of
+from worker.engine.lottery.settling.tasks import task_of
 from worker.engine.training import State
 
 LATENCY_BATCHES = (1, 256)

@@ -18,7 +18,7 @@ from worker.engine.lottery.levels import LevelStore
 from worker.engine.lottery.measuring import test_metric
 from worker.engine.lottery.reopening import reopen
 from worker.engine.lottery.result import Result
-from worker.engine.lottery.setup import set_up
+from worker.engine.lottery.settling.setup import set_up
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.reporter import Reporter
 

@@ -12,8 +12,9 @@ from worker.engine import masks as masks_module
 from worker.engine import saving
 from worker.engine.arrays import Arrays
 from worker.engine.compaction import rebuild, ticket
-from worker.engine.lottery import limits, sizes, trials, unit_cut, weight_cut
+from worker.engine.lottery import limits, trials
 from worker.engine.lottery.bench import Bench, assign
+from worker.engine.lottery.cutting import sizes, unit_cut, weight_cut
 from worker.engine.lottery.dense import Dense
 from worker.engine.lottery.descent import Step, is_adaptive
 from worker.engine.lottery.judging import figures_of, gauge_value, level_report, metric_value

@@ -15,8 +15,8 @@ from worker.engine import evaluation
 from worker.engine.datasets import Dataset
 from worker.engine.evaluation import Metric
 from worker.engine.loading.compiling import metrics_of
-from worker.engine.lottery import class_weighting, lengths, losses
 from worker.engine.lottery.bench import Bench
+from worker.engine.lottery.settling import class_weighting, lengths, losses
 from worker.engine.training.distillation import loss_of
 
 

@@ -10,9 +10,9 @@ from worker.engine import profiling
 from worker.engine.datasets import Dataset, prepare
 from worker.engine.graph import analyse
 from worker.engine.loading import Loaded, load, summarise
-from worker.engine.lottery import premises, tasks
 from worker.engine.lottery.bench import Bench, weights_of
-from worker.engine.lottery.start import settle_start
+from worker.engine.lottery.settling import premises, tasks
+from worker.engine.lottery.settling.start import settle_start
 from worker.engine.reporter import Reporter
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from prunery.screening.reach import covers, share_of
 from worker.engine.arrays import Arrays
 from worker.engine.graph import output_layers
-from worker.engine.lottery import sensitivity
-from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
+from worker.engine.lottery.cutting import sensitivity
+from worker.engine.lottery.cutting.batches import criterion_context
 from worker.engine.lottery.judging import gauge_value
 from worker.engine.masks import Masks, apply
 from worker.engine.pruning import criteria, schedules, selection, structured

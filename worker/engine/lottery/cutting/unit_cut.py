@@ -12,9 +12,9 @@ from prunery.screening.reach import covers, share_of
 from worker.engine import profiling
 from worker.engine.arrays import Arrays
 from worker.engine.compaction import rebuild
-from worker.engine.lottery import sensitivity, sizes, trim
-from worker.engine.lottery.batches import criterion_context
 from worker.engine.lottery.bench import Bench, assign
+from worker.engine.lottery.cutting import sensitivity, sizes, trim
+from worker.engine.lottery.cutting.batches import criterion_context
 from worker.engine.pruning import schedules, selection, widths
 from worker.engine.pruning.units import unit_scores
 from worker.engine.pruning.widths import Bounds, Kept
