@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from tests.engine.training_nets import Arrays, blobs, half_masks, mlp, weights
 from worker.engine.evaluation import choose_metric, predict
 from worker.engine.training import TrainingPlan, capture, loops, train
-from worker.engine.training.choice import CLEAR_WIN, decided, expected
+from worker.engine.training.choice import CLEAR_WIN, LONG_MILLISECONDS, decided, expected
 from worker.engine.training.loop import Loop
 from worker.engine.training.step import Layout
 
@@ -37,6 +39,21 @@ def test_short_training_is_not_worth_a_trial():
     trained = train(mlp(), blobs(), None, _plan(loop="auto"))
     assert trained.loop.kind == "graph"
     assert "too few" in trained.loop.why
+
+
+def test_one_step_that_waited_for_a_busy_machine_decides_nothing(monkeypatch):
+    run, calls = Loop.run, []
+
+    def waits_once(*args, **how):
+        calls.append(1)
+        if len(calls) == 2:  # the first one compiles
+            time.sleep(2 * LONG_MILLISECONDS / 1000)
+        return run(*args, **how)
+
+    monkeypatch.setattr(Loop, "run", waits_once)
+    loops.forget()
+    trained = train(mlp(), blobs(640), None, _plan(loop="auto"))
+    assert set(trained.loop.milliseconds_per_step) == {"graph", "xla"}
 
 
 def test_only_a_clear_win_overturns_the_usual_choice():
