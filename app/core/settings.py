@@ -98,7 +98,9 @@ class Settings(BaseSettings):
         None, gt=0, description="Memory of one engine (RLIMIT_DATA); default: no limit"
     )
     engine_threads: int | None = Field(
-        None, gt=0, description="Threads of one engine; default: one per core"
+        None,
+        gt=0,
+        description="Threads of one engine; default: one per core, one for small dense nets",
     )
     engine_file_bytes: int = Field(
         50 * GIB, gt=0, description="Largest file an engine may write (RLIMIT_FSIZE)"
