@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from examples import article_model
 from examples.fashion_mnist import find
 from prunery.specs.report import Report
-from worker.local import prune
+from worker.local.commands import prune
 
 ARTICLE = ("the article", 0.8594, 0.8554)
 CONTROLS = ("fresh_small", "fresh_same_scale", "random_units")

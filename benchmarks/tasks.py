@@ -25,7 +25,7 @@ from benchmarks.task_data import TASKS, Arrays, Task
 from prunery.specs.report import Report
 from worker.engine.evaluation import Metric
 from worker.engine.lottery.objectives import Limit
-from worker.local import prune
+from worker.local.commands import prune
 
 WIDTHS = (0.75, 0.5, 0.35, 0.25, 0.15, 0.08)
 HEADINGS = ("task", "metric", "dense", "ours", "of", "parameters", "narrow needs", "times", "s")

@@ -1,4 +1,4 @@
-"""`prunery work`: run one worker; `prunery local ...` joins from worker.local."""
+"""`prunery work`: run one worker; `prunery local ...` joins from worker.local.commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Join the `prunery` command."""
-    from worker.local import local
+    from worker.local.commands import local
 
     app.command("work")(work)
     app.add_typer(local)

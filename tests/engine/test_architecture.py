@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 from typer.testing import CliRunner
 
-from worker.local import local
+from worker.local.commands import local
 
 
 def test_weights_and_architecture_in_two_files_are_one_model(tmp_path: Path):

@@ -12,8 +12,8 @@ from keras import layers
 from tests.acceptance.checker import check
 from tests.engine import jobs
 from tests.engine.zoo import randomise
-from worker import local
 from worker.engine.compaction import ticket
+from worker.local import commands as local
 
 UNTRAINED: dict[str, Any] = {
     "training": {"epochs": 0},

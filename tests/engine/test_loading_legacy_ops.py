@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from prunery.screening import allowlist, legacy_functions
+from prunery.screening import allowlist
+from prunery.screening.legacy import functions
 from prunery.specs.errors import PruneryError
 from worker.engine.loading import load
 
@@ -164,7 +165,7 @@ def test_what_is_not_surely_the_same_is_refused(tmp_path: Path, function: str, n
 
 
 def test_every_operation_that_is_written_may_be_loaded() -> None:
-    tables = [("keras.src.ops.numpy", name) for name in legacy_functions.BINARY]
-    tables += [("keras.src.ops.numpy", name) for name in legacy_functions.REDUCING]
-    for place in (*tables, *legacy_functions.UNARY):
+    tables = [("keras.src.ops.numpy", name) for name in functions.BINARY]
+    tables += [("keras.src.ops.numpy", name) for name in functions.REDUCING]
+    for place in (*tables, *functions.UNARY):
         assert place in allowlist.kinds(), place

@@ -19,8 +19,9 @@ from prunery.specs.errors import PruneryError
 from prunery.specs.events import Event, StageEvent
 from tests.engine import jobs
 from tests.engine.test_repeat import members
-from worker import listening, local
-from worker.kept import kept, left
+from worker.local import commands as local
+from worker.local import listening
+from worker.local.kept import kept, left
 
 RECIPE = {**jobs.QUICK, "objective": {}, "schedule": {"rounds": 2}}
 

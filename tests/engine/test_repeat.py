@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from prunery.cli import build
 from prunery.specs.datasets import DatasetOptions
 from tests.engine import jobs
-from worker import local
+from worker.local import commands as local
 
 
 def test_the_command_in_a_report_makes_the_same_bytes(

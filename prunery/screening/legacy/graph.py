@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prunery.screening import legacy_ops
+from prunery.screening.legacy import ops
 
 MODELS = ("Functional", "Model", "Sequential")
 RECURRENT = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM2D")
@@ -35,9 +35,7 @@ def _without_shapes(made: list[tuple[Any, Any]], ends: dict[str, Any]) -> list[d
     while True:
         used = {name for _, new in made for name in _names_read(new.get("inbound_nodes"))}
         used |= _names_read(ends)
-        kept = [
-            (old, new) for old, new in made if new["name"] in used or not legacy_ops.is_shape(old)
-        ]
+        kept = [(old, new) for old, new in made if new["name"] in used or not ops.is_shape(old)]
         if len(kept) == len(made):
             return [new for _, new in made]
         made = kept
@@ -81,8 +79,8 @@ class _Graph:
     def layer(self, layer: dict[str, Any]) -> dict[str, Any]:
         name = self.names[layer["name"]]
         nodes = layer.get("inbound_nodes")
-        if layer["class_name"] in legacy_ops.CLASSES:
-            made = legacy_ops.operation(layer["config"], nodes)
+        if layer["class_name"] in ops.CLASSES:
+            made = ops.operation(layer["config"], nodes)
             if made is not None:
                 operation, calls = made
                 operation["config"]["name"] = name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prunery.screening import allowlist
-from prunery.screening.legacy_objects import modern_object
+from prunery.screening.legacy.objects import modern_object
 
 # Settings that optimizers no longer take; `decay` becomes a schedule.
 _GONE = frozenset(

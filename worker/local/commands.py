@@ -23,9 +23,9 @@ from prunery.specs.findings import field_errors
 from prunery.specs.job import EngineSpec
 from prunery.specs.presets import resolve
 from prunery.specs.report import Report
-from worker.architecture import joined
-from worker.kept import kept, left
-from worker.listening import listening
+from worker.local.architecture import joined
+from worker.local.kept import kept, left
+from worker.local.listening import listening
 
 local = typer.Typer(
     name="local", no_args_is_help=True, help="Work in this process, with no server."
@@ -66,7 +66,7 @@ def inspect_command(
     With a dataset also whether both and the recipe fit, and about how long a job takes; where they
     do not, the exit code is the one that `prunery local prune` would end with.
     """
-    from worker.inspection import show
+    from worker.local.inspection import show
 
     asked, options = _asked(preset, recipe, settings), DatasetOptions(label_column=label_column)
     with joined(model, architecture) as path:
@@ -152,7 +152,7 @@ def inspect(
     With a dataset: `problem` where they and the recipe do not go together, else `duration`.
     """
     from worker.engine.job import run
-    from worker.inspection import judge
+    from worker.local.inspection import judge
 
     resolved, options = resolve(recipe), options or DatasetOptions()
     with tempfile.TemporaryDirectory() as folder, listening(None) as reporter:

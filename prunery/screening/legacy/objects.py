@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunery.screening import allowlist, legacy_layers
+from prunery.screening import allowlist
+from prunery.screening.legacy import layers
 
 _BY_SUFFIX = {
     "_initializer": "initializer",
@@ -45,13 +46,13 @@ def _modern_object(value: dict[str, Any], kind: str) -> dict[str, Any]:
     name, config = value["class_name"], value["config"]
     if name.startswith("__") or name == "function":
         return value
-    name = legacy_layers.NAMES.get(name, name) if kind in ("", *_PLACES) else name
+    name = layers.NAMES.get(name, name) if kind in ("", *_PLACES) else name
     if kind == "dtype_policy" and name in ("Policy", "PolicyV1", "DTypePolicy"):
         policy = config.get("name") if isinstance(config, dict) else None
         return _object("keras", "DTypePolicy", {"name": policy})
     home, found = _home(name, value.get("module"), kind or _places(config))
     if found == "model":
-        config = legacy_layers.model(name, config)
+        config = layers.model(name, config)
     config = (
         {key: modern_object(item, _kind_of_key(key)) for key, item in config.items()}
         if isinstance(config, dict)
@@ -59,9 +60,9 @@ def _modern_object(value: dict[str, Any], kind: str) -> dict[str, Any]:
     )
     if isinstance(config, dict):
         if found == "layer":
-            config = legacy_layers.layer(name, config)
+            config = layers.layer(name, config)
         elif found == "initializer":
-            config = legacy_layers.initializer(name, config)
+            config = layers.initializer(name, config)
     kept = {
         key: modern_object(item, "") if key == "inbound_nodes" else item
         for key, item in value.items()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunery.screening import legacy_compile, legacy_graph
-from prunery.screening.legacy_objects import modern_object
+from prunery.screening.legacy import compiling, graph
+from prunery.screening.legacy.objects import modern_object
 
 
 def is_legacy(document: Any, keras_version: str | None) -> bool:
@@ -58,15 +58,15 @@ def _modern_graphs(document: Any) -> Any:
     made = {key: _modern_graphs(item) for key, item in document.items()}
     config = made.get("config")
     if made.get("class_name") in ("Functional", "Model") and isinstance(config, dict):
-        made["config"] = legacy_graph.translate(config)
+        made["config"] = graph.translate(config)
     return made
 
 
 def modern_compile(document: Any) -> Any:
-    """A compile configuration in today's form; see `legacy_compile`."""
+    """A compile configuration in today's form; see `compiling`."""
     if not isinstance(document, dict):
         return document  # for the checker to refuse
-    return legacy_compile.translate(document)
+    return compiling.translate(document)
 
 
 def notes(keras_version: str | None) -> list[str]:

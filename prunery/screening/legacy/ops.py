@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from prunery.screening import legacy_functions as functions
+from prunery.screening.legacy import functions
 
 CLASSES = ("TFOpLambda", "SlicingOpLambda")
 _CONSTANT = "_CONSTANT_VALUE"
@@ -70,7 +70,7 @@ def _named(rest: dict[str, Any]) -> dict[str, Any]:
 def is_shape(layer: dict[str, Any]) -> bool:
     """Tell whether a layer only feeds a tensor's sizes to others: `tf.shape(x)`, and `[0]` of it.
 
-    A reshape by them needs none: see `legacy_functions`.
+    A reshape by them needs none: see `functions`.
     """
     return layer["class_name"] in CLASSES and layer["config"].get("function") in (
         "shape",

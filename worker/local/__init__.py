@@ -1,0 +1,1 @@
+"""`prunery local`: the engine in this process, with no server."""
