@@ -9,10 +9,12 @@ import keras
 import pytest
 from keras import layers
 
+from prunery.specs.report import ModelFigures
 from tests.acceptance.checker import check
 from tests.engine import jobs
 from tests.engine.zoo import randomise
 from worker.engine.compaction import ticket
+from worker.engine.lottery import reporting
 from worker.local import commands as local
 
 UNTRAINED: dict[str, Any] = {
@@ -152,3 +154,42 @@ def test_a_transformers_stream_goes_where_the_norm_is_exact(
     assert widths(found)["up0"] == 10
     for name in ("embed", "down0", "down1"):
         assert widths(found)[name] == stream
+
+
+def test_a_report_counts_units_and_not_the_last_axis_of_a_kernel(tmp_path: Path):
+    inputs = keras.Input((3, 3, 2), name="x")
+    x = layers.Conv2D(12, 3, padding="same", activation="relu", name="conv")(inputs)
+    x = layers.DepthwiseConv2D(3, padding="same", name="deep")(x)
+    x = layers.Conv2DTranspose(10, 2, strides=2, activation="relu", name="grown")(x)
+    x = layers.SeparableConv2D(8, 3, activation="relu", name="apart")(x)
+    x = layers.LSTM(6, name="memory")(layers.Reshape((-1, 8))(x))
+    model = randomise(keras.Model(inputs, layers.Dense(3, name="head")(x)))
+    done = jobs.prune(
+        tmp_path, jobs.merged(UNTRAINED, {"scope": "layer"}), model=model, dataset=None
+    )
+    told = [(one.layer.split("/")[0], one.before, one.after) for one in done.report.layers]
+    assert told == [
+        ("conv", 12, 6),
+        ("deep", 12, 6),
+        ("grown", 10, 5),
+        ("apart", 10, 5),
+        ("apart", 8, 4),
+        ("memory", 6, 3),
+        ("head", 3, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "weights", "told"),
+    [
+        (97_633, 944, "1.1 times smaller, with 5.0 times fewer live weights."),
+        (30_000, 944, "3.7 times smaller."),
+        (112_000, 944, "5.01 times fewer live weights, in a file of about the same size."),
+    ],
+)
+def test_a_file_that_is_mostly_no_weights_does_not_hide_what_was_won(
+    size_bytes: int, weights: int, told: str
+):
+    dense = ModelFigures(parameters=4_732, live_parameters=4_732, size_bytes=112_818)
+    compact = ModelFigures(parameters=weights, live_parameters=weights, size_bytes=size_bytes)
+    assert reporting._smaller(dense, compact) == told

@@ -9,13 +9,14 @@ import pytest
 from prunery.screening import duration
 from prunery.screening.duration import Duration
 from prunery.specs.datasets import DatasetOptions, DatasetSummary
-from prunery.specs.models import ModelSummary
+from prunery.specs.models import ModelSummary, TensorInfo
 from prunery.specs.presets import resolve
 
 
 def expected(
     recipe: dict[str, Any] | None = None,
     *,
+    shape: tuple[int, ...] = (20,),
     layers: int = 6,
     flops: int | None = 550_000,
     examples: int | None = 3_000,
@@ -23,7 +24,7 @@ def expected(
     model = ModelSummary(
         name="net",
         format="keras",
-        inputs=(),
+        inputs=(TensorInfo(name="x", shape=shape, dtype="float32"),),
         outputs=(),
         layers=layers,
         parameters=10_000,
@@ -37,21 +38,28 @@ def expected(
 
 # docs/measurements.md, "Small tasks": seconds of whole jobs with the preset `balanced`.
 @pytest.mark.parametrize(
-    ("layers", "flops", "examples", "seconds"),
+    ("shape", "layers", "flops", "examples", "seconds"),
     [
-        (3, 35_000, 6_400, 15),
-        (3, 15_000, 7_200, 14),
-        (6, 550_000, 3_000, 35),
-        (4, 344_000, 3_000, 49),
-        (12, 3_000_000, 5_000, 212),
+        ((20,), 3, 35_000, 6_400, 15),
+        ((20,), 3, 15_000, 7_200, 14),
+        ((20, 3), 6, 550_000, 3_000, 35),
+        ((20, 3), 4, 344_000, 3_000, 49),
+        ((16, 16, 3), 12, 3_000_000, 5_000, 212),
     ],
 )
 def test_measured_jobs_took_what_would_have_been_told(
-    layers: int, flops: int, examples: int, seconds: float
+    shape: tuple[int, ...], layers: int, flops: int, examples: int, seconds: float
 ) -> None:
-    told = expected(layers=layers, flops=flops, examples=examples)
+    told = expected(shape=shape, layers=layers, flops=flops, examples=examples)
     assert told.least_seconds < seconds < told.most_seconds
     assert told.most_seconds < 8 * told.least_seconds
+
+
+def test_many_small_layers_take_longer_than_their_arithmetic() -> None:
+    """25 layers of separable convolutions and BatchNorm: 12.5 ms a step, 2.3 of them arithmetic."""
+    flat = expected(shape=(768,), layers=25, flops=473_472, examples=1_800)
+    image = expected(shape=(16, 16, 3), layers=25, flops=473_472, examples=1_800)
+    assert image.most_seconds > 3 * flat.most_seconds
 
 
 @pytest.mark.parametrize(

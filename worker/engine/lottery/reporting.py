@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-
 from prunery import __version__
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.models import FrozenInfo
@@ -20,7 +18,6 @@ from prunery.specs.report import (
     TOLD_AS_TIMES,
     Data,
     Interval,
-    LayerRemoval,
     Method,
     ModelFigures,
     Report,
@@ -28,13 +25,15 @@ from prunery.specs.report import (
 )
 from worker.engine import threads
 from worker.engine.compaction import certificate
+from worker.engine.lottery import counted
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.finish import files_of
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.result import Result
-from worker.engine.masks import prunable_keys, variable_keys
 
 REWOUND = ("initial", "step", "epoch")
+# Weights are told beside the file where they became fewer by so many times what it became smaller.
+TOLD_APART = 1.5
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "h5py")
 
 
@@ -63,7 +62,7 @@ def report(bench: Bench, ladder: Ladder, result: Result, seconds: float) -> Repo
         levels=levels,
         chosen_level=ladder.chosen,
         controls=tuple(result.control_results),
-        layers=tuple(_layers(bench, result)),
+        layers=counted.layers(bench, result.trial),
         not_removed=_not_removed(bench, result),
         proofs=(certificate.proof(result.certificate),),
         warnings=tuple(bench.reporter.warnings),
@@ -111,11 +110,14 @@ def _verdict(bench: Bench, ladder: Ladder, result: Result) -> Verdict:
 def _smaller(dense: ModelFigures, compact: ModelFigures) -> str:
     """How much was won; of a tiny model, or of a masked one, the file says little."""
     times = dense.size_bytes / max(1, compact.size_bytes)
-    if times >= TOLD_AS_TIMES:
-        times = math.floor(10 * times) / 10  # never more than there is, as in the headline
-        return f"{times:.1f} times smaller."
     fewer = dense.live_parameters / max(1, compact.live_parameters)
-    return f"{fewer:.2f} times fewer live weights, in a file of about the same size."
+    if times < TOLD_AS_TIMES:
+        return f"{fewer:.2f} times fewer live weights, in a file of about the same size."
+    told = math.floor(10 * times) / 10  # never more than there is, as in the headline
+    if fewer < TOLD_APART * times:
+        return f"{told:.1f} times smaller."
+    weights = math.floor(10 * fewer) / 10
+    return f"{told:.1f} times smaller, with {weights:.1f} times fewer live weights."
 
 
 def _outcome(bench: Bench, ladder: Ladder, result: Result) -> Any:
@@ -181,32 +183,6 @@ def _data(bench: Bench) -> Data:
         sha256=dataset.sha256,
         notes=tuple(dataset.notes),
     )
-
-
-def _layers(bench: Bench, result: Result) -> list[LayerRemoval]:
-    """Every layer with a kernel, in model order: what it had and what it has."""
-    trial = result.trial
-    frozen = {info.layer: info.reason for info in bench.graph.frozen}
-    small = variable_keys(trial.compacted.model)
-    found = []
-    for key in prunable_keys(bench.model):
-        layer = key.rsplit("/", 1)[0]
-        full = bench.shapes[key]
-        if bench.recipe.granularity != "unit" and key in trial.mask:
-            mask = trial.mask[key]
-            counts = (int(mask.size), int(np.count_nonzero(mask)), "weights")
-        else:
-            counts = (full[-1], int(small[key].shape[-1]) if key in small else 0, "units")
-        found.append(
-            LayerRemoval(
-                layer=layer,
-                before=counts[0],
-                after=counts[1],
-                counted=counts[2],
-                reason_kept=frozen.get(layer) if counts[0] == counts[1] else None,
-            )
-        )
-    return found
 
 
 def _not_removed(bench: Bench, result: Result) -> tuple[FrozenInfo, ...]:
