@@ -72,7 +72,8 @@ def prune(
         str | None, typer.Option(help="quick, balanced, smallest, article or paper.")
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A recipe as a JSON file.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A recipe, or a report.json to repeat."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="One field of the recipe: key.path=value.")

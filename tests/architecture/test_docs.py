@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+import typer
 
+from prunery.cli import build
 from prunery.specs.errors import CODES
+from prunery.specs.recipe import Part, Recipe
 from scripts import error_codes
 
 ROOT = Path(__file__).parents[2]
@@ -74,3 +79,38 @@ def test_every_error_code_has_a_hint_and_a_status_of_an_error() -> None:
     assert [
         code for code, kind in CODES.items() if not kind.hint or not 400 <= kind.status < 600
     ] == []
+
+
+def _fields(part: type[Part]) -> Iterator[str]:
+    for name, field in part.model_fields.items():
+        inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_part(kind)]
+        yield from (inside for kind in inner for inside in _fields(kind))
+        if not inner:
+            yield name
+
+
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Part)
+
+
+def test_every_field_of_a_recipe_is_told_of() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text()
+    assert [name for name in _fields(Recipe) if not re.search(rf"[`.]{name}\b", page)] == []
+
+
+def test_every_command_and_option_that_a_page_names_exists() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    lines = [
+        line
+        for page in pages
+        for line in re.findall(r"(?:^    |`)prunery ([^`#\n]+)", page.read_text(), re.MULTILINE)
+    ]
+    assert len(lines) > 10
+    for line in lines:
+        command: Any = typer.main.get_command(build())
+        words = line.split()
+        while words and hasattr(command, "commands"):
+            assert words[0] in (*command.commands, "..."), line
+            command = command.commands.get(words.pop(0))
+        known = [name for option in getattr(command, "params", ()) for name in option.opts]
+        assert [word for word in words if word.startswith("--") and word not in known] == []
