@@ -268,3 +268,27 @@ def test_an_output_that_no_loss_trains_is_not_held_to_a_limit(
     assert (judged, report.task.metric) == (
         ([], "mse") if epochs else (["kind", "size"], "accuracy")
     )
+
+
+@pytest.mark.parametrize("loss", [[None, "mse"], {"size": "mse"}])
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_an_output_that_no_loss_trains_needs_no_labels(
+    tmp_path: Path, loss: Any, epochs: int
+) -> None:
+    model = net()
+    model.compile("adam", loss=loss)
+    with np.load(data(tmp_path, "y_kind", "y_size")) as full:
+        np.savez(tmp_path / "sizes.npz", x=full["x"], y=full["y_size"])
+    recipe = {"training": {"epochs": epochs, "class_weight": None}, "schedule": {"rounds": 1}}
+    report = jobs.prune(tmp_path, recipe, model=model, dataset=tmp_path / "sizes.npz").report
+    assert (report.task.metric, [one.name for one in report.outputs]) == ("mse", [])
+    assert {proof.verdict for proof in report.proofs} == {"exact"}
+
+
+def test_an_output_that_a_loss_trains_needs_labels(tmp_path: Path) -> None:
+    model = net()
+    model.compile("adam", loss=["sparse_categorical_crossentropy", "mse"])
+    with np.load(data(tmp_path, "y_kind", "y_size")) as full:
+        np.savez(tmp_path / "sizes.npz", x=full["x"], y_size=full["y_size"])
+    with pytest.raises(PruneryError, match="kind"):
+        bench_for(tmp_path, model, tmp_path / "sizes.npz")

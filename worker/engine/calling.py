@@ -65,12 +65,17 @@ def flat_inputs(model: keras.Model, x: dict[str, np.ndarray]) -> list[np.ndarray
 
 
 def flat_labels(model: keras.Model, y: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The arrays in the order of `model.outputs`; empty without labels."""
+    """The arrays in the order of `model.outputs`; empty without labels.
+
+    An output that no loss asks anything of may have none: zeros, (N, 1), keep its place.
+    """
     if not y:
         return []
+    first = next(iter(y.values()))
     if len(model.outputs) == 1 and len(y) == 1:
-        return [next(iter(y.values()))]
-    return [y[name] for name in output_names(model)]
+        return [first]
+    blank = np.zeros((len(first), 1), np.float32)
+    return [y.get(name, blank) for name in output_names(model)]
 
 
 def as_labels(value: Any) -> Any:

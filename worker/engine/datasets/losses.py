@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def of_output(loss: str, name: str, index: int) -> str:
     """The loss of one output, in lower case without underscores.
@@ -18,3 +20,9 @@ def of_output(loss: str, name: str, index: int) -> str:
     else:
         found = parts[0] if parts else ""
     return "" if found == "none" else found.lower().replace("_", "")
+
+
+def asks_nothing_of(loss: str, names: Sequence[str]) -> frozenset[str]:
+    """Outputs without a loss where another has one: they need no labels."""
+    without = {name for index, name in enumerate(names) if not of_output(loss, name, index)}
+    return frozenset(without) if len(without) < len(names) else frozenset()

@@ -108,10 +108,12 @@ class _Preparation:
     loss: str | None
 
     def run(self, digest: str) -> canonical.Made:
-        settled = roles.settle(self.source, self.model)
+        names = [tensor.name for tensor in self.model.outputs]
+        unasked = losses.asks_nothing_of(self.loss or self._own_loss(), names)
+        settled = roles.settle(self.source, self.model, unasked)
         self.notes = [*self.source.notes, *settled.notes]
         ranges, pixels = self._inputs(settled)
-        plans = self._labels(settled)
+        plans = self._labels(settled, unasked)
         first = next(iter(plans.values()), None)
         task = self._task(plans)
         order = self._order(settled, plans)
@@ -157,7 +159,7 @@ class _Preparation:
                         pixels.append(tensor.name)
         return ranges, pixels
 
-    def _labels(self, settled: roles.Roles) -> dict[str, Plan]:
+    def _labels(self, settled: roles.Roles, unasked: frozenset[str]) -> dict[str, Plan]:
         order = ["train", "all", "validation", "test"]
         plans = {}
         for index, tensor in enumerate(self.model.outputs):
@@ -184,11 +186,10 @@ class _Preparation:
             )
             self.notes.extend(plan.notes)
             plans[tensor.name] = plan
-        if plans and len(plans) < len(self.model.outputs):
-            lacking = next(t.name for t in self.model.outputs if t.name not in plans)
-            raise mismatch(
-                lacking, f"labels for the output {lacking[:80]!r}", "none", "Name an array like it."
-            )
+        lacking = [t.name for t in self.model.outputs if t.name not in {*plans, *unasked}]
+        if plans and lacking:
+            wanted = f"labels for the output {lacking[0][:80]!r}"
+            raise mismatch(lacking[0], wanted, "none", "Name an array like it.")
         return plans
 
     def _own_loss(self) -> str:

@@ -27,8 +27,11 @@ class Roles:
     notes: list[str] = field(default_factory=list)
 
 
-def settle(source: Source, model: ModelSummary) -> Roles:
-    """Give every input and output its array; outputs without one are left out."""
+def settle(source: Source, model: ModelSummary, unasked: frozenset[str] = frozenset()) -> Roles:
+    """Give every input and output its array; outputs without one are left out.
+
+    unasked: outputs that no loss asks anything of; they get labels of their own name only.
+    """
     grouped: dict[Split, dict[str, np.ndarray]] = {}
     for name, array in source.arrays.items():
         base, split = base_and_split(name)
@@ -36,7 +39,7 @@ def settle(source: Source, model: ModelSummary) -> Roles:
     first: Split = "train" if "train" in grouped else "all"
     bases = grouped[first]
     inputs = _inputs(bases, source, model)
-    outputs = _outputs({k: v for k, v in bases.items() if k not in inputs.values()}, model)
+    outputs = _outputs({k: v for k, v in bases.items() if k not in inputs.values()}, model, unasked)
     roles = Roles()
     used = {*inputs.values(), *outputs.values()}
     for split, arrays in grouped.items():
@@ -88,14 +91,16 @@ def _inputs(bases: Mapping[str, np.ndarray], source: Source, model: ModelSummary
     return {tensor.name: found[tensor.name] for tensor in model.inputs}
 
 
-def _outputs(bases: Mapping[str, np.ndarray], model: ModelSummary) -> dict[str, str]:
+def _outputs(
+    bases: Mapping[str, np.ndarray], model: ModelSummary, unasked: frozenset[str]
+) -> dict[str, str]:
     found = {
         tensor.name: name
         for tensor in model.outputs
         for name in (f"y_{tensor.name}", tensor.name)
         if name in bases
     }
-    missing = [tensor for tensor in model.outputs if tensor.name not in found]
+    missing = [t for t in model.outputs if t.name not in found and t.name not in unasked]
     if not missing or not bases:
         return found
     if len(model.outputs) == 1:
@@ -115,7 +120,7 @@ def _outputs(bases: Mapping[str, np.ndarray], model: ModelSummary) -> dict[str, 
             raise _unsettled(missing, bases, "output", fitting)
         found[tensor.name] = fitting[0]
         taken.add(fitting[0])
-    return {tensor.name: found[tensor.name] for tensor in model.outputs}
+    return {tensor.name: found[tensor.name] for tensor in model.outputs if tensor.name in found}
 
 
 def _column(arrays: Mapping[str, np.ndarray], base: str, key: str, source: Source) -> np.ndarray:

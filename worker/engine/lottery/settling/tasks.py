@@ -86,7 +86,7 @@ def _metrics(bench: Bench, dataset: Dataset) -> tuple[Metric, ...]:
     some_train = bench.trains and any(loss is not None for loss in loss_by.values())
     found: list[Metric] = []
     for name, loss in loss_by.items():
-        if loss is None and some_train:
+        if name not in dataset.task_of or (loss is None and some_train):
             continue  # what no loss asks anything of has nothing to lose
         kind = dataset.task_of[name]
         fits = not found or canonical(asked) in FITTING[kind]
