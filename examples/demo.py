@@ -26,7 +26,7 @@ from prunery.progress import JobBar, file_bar
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import JobView
 from prunery.specs.report import Report
-from prunery.tables import result_table
+from prunery.terminal import result_table
 
 # What the article reports for the same network and data; it says "about half" of the parameters.
 ARTICLE = {

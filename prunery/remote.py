@@ -17,7 +17,7 @@ from prunery.progress import INTERRUPTED, JobBar, file_bar
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobView, ModelView
-from prunery.tables import jobs_table, show_result
+from prunery.terminal import jobs_table, show_result
 
 MODEL_SUFFIXES = {".keras", ".h5", ".hdf5"}
 DATASET_SUFFIXES = {".npz", ".csv", ".tsv", ".zip"}

@@ -1,6 +1,6 @@
 """What a model's configuration may name: an allow-list, because Keras' own is a deny-list.
 
-`allowlist.json` is committed data, written by `python -m worker.engine.loading.snapshot` and read
+`allowlist.json` is committed data, written by `python -m scripts.allowlist` and read
 by a person at every Keras upgrade.
 """
 

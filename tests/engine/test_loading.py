@@ -15,7 +15,8 @@ import pytest
 from keras import layers, ops
 
 from prunery.specs.errors import PruneryError
-from worker.engine.loading import load, snapshot, summarise
+from scripts import allowlist as installed
+from worker.engine.loading import load, summarise
 
 
 def _mlp() -> keras.Model:
@@ -293,8 +294,8 @@ def test_a_summary_tells_how_many_entries_the_table_of_an_input_has(tmp_path: Pa
 
 
 def test_the_allow_list_is_that_of_the_installed_keras() -> None:
-    """After a Keras upgrade a person runs the snapshot and reads the difference."""
-    assert snapshot.TARGET.read_text() == snapshot.text()
+    """After a Keras upgrade a person runs scripts.allowlist and reads the difference."""
+    assert installed.TARGET.read_text() == installed.text()
 
 
 def test_every_class_of_the_allow_list_is_found_by_keras_under_its_name() -> None:

@@ -127,7 +127,7 @@ def prune_command(
         kept_in = ", ".join(str(folder) for folder in left(out))
         typer.echo(f"Stopped. The same command goes on from {kept_in}.", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    from prunery.tables import show_result
+    from prunery.terminal import show_result
 
     console = Console(markup=False)
     show_result(console, report)

@@ -25,7 +25,7 @@ from prunery.specs.report import (
     Task,
     Verdict,
 )
-from prunery.tables import jobs_table, kinds_tables, result_table, rows
+from prunery.terminal import jobs_table, kinds_tables, result_table, rows
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """Write `prunery/screening/allowlist.json` from the installed Keras.
 
-    python -m worker.engine.loading.snapshot [--check]
+    python -m scripts.allowlist [--check]
 
 A person runs this after a Keras upgrade and reads the diff: names are never added by themselves
 (a test compares the committed file with the installed Keras).
