@@ -12,7 +12,6 @@ import pytest
 import structlog
 from starlette.testclient import TestClient
 
-from app.core import migrate
 from app.core.settings import Settings
 from app.main import create_app
 from tests.integration.api import files
@@ -24,21 +23,6 @@ def _plain_log() -> None:
     """structlog's own default draws a logged exception for seconds."""
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, plain])
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("template") / "prunery.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path: Path, migrated_sqlite: Path) -> Settings:
-    """Embedded settings in a folder of their own."""
-    shutil.copy(migrated_sqlite, tmp_path / "prunery.db")
-    return Settings(data_dir=tmp_path, min_free_disk_bytes=0)
 
 
 @pytest.fixture

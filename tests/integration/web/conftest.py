@@ -12,28 +12,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from starlette.testclient import TestClient
 
-from app.core.migrate import upgrade
 from app.core.settings import Settings
 from tests.integration.api.conftest import client_of
 from tests.integration.api.live import Server, serving
 from tests.integration.api.worker import Worker
 from tests.integration.web.scenes import Scenes, build
 from tests.services.browser import ARGUMENTS
-
-
-@pytest.fixture(scope="package")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("web-template") / "prunery.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def settings(tmp_path: Path, template: Path) -> Settings:
-    """Embedded settings in a folder of their own."""
-    shutil.copy(template, tmp_path / "prunery.db")
-    return Settings(data_dir=tmp_path, min_free_disk_bytes=0)
 
 
 @pytest.fixture
@@ -60,10 +44,10 @@ def worker(web: TestClient) -> Worker:
 
 
 @pytest.fixture(scope="package")
-def built(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Path, Scenes]:
+def built(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> tuple[Path, Scenes]:
     """A data folder with a job in every state, to copy."""
     folder = tmp_path_factory.mktemp("scenes")
-    shutil.copy(template, folder / "prunery.db")
+    shutil.copy(migrated_sqlite, folder / "prunery.db")
     with client_of(Settings(data_dir=folder, min_free_disk_bytes=0)) as client:
         return folder, build(client, Worker(client.app.state.context))
 
