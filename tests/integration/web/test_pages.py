@@ -120,6 +120,12 @@ def test_a_job_is_steered_by_forms(scenes: Scenes) -> None:
     assert "<h1>The job cannot do that now</h1>" in late.text
 
 
+def test_a_result_leads_to_what_its_report_says_of_every_kind(scenes: Scenes) -> None:
+    target = f"{address(scenes, 'done')}/report"
+    assert f'href="{target}#kd"' in scenes.client.get(address(scenes, "done")).text
+    assert 'id="kd"' in scenes.client.get(target).text
+
+
 def test_a_result_speaks_of_fields_in_the_words_of_the_form(scenes: Scenes) -> None:
     job_id = scenes.new_job("Still gaining")
     warning = (
