@@ -13,6 +13,8 @@ from prunery.specs.errors import PruneryError
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_DEPTH = 64
+# Every one is looked at several times: millions of brackets hold a thread for half a minute.
+MAX_VALUES = 1_000_000
 MAX_INTEGER = 2**53
 
 
@@ -42,7 +44,7 @@ def parse(
         raise PruneryError(code, f"{what} {error}.") from None
     except (ValueError, RecursionError):
         raise PruneryError(code, f"{what} is not valid JSON.") from None
-    _check_depth(document, code, what)
+    _check_extent(document, code, what)
     return document
 
 
@@ -75,8 +77,8 @@ def _float(digits: str) -> float:
     return found
 
 
-def _check_depth(document: Any, code: str, what: str) -> None:
-    level = [document]
+def _check_extent(document: Any, code: str, what: str) -> None:
+    level, count = [document], 0
     for _ in range(MAX_DEPTH):
         level = [
             child
@@ -86,4 +88,7 @@ def _check_depth(document: Any, code: str, what: str) -> None:
         ]
         if not level:
             return
+        count += len(level)
+        if count > MAX_VALUES:
+            raise PruneryError(code, f"{what} holds more than {MAX_VALUES:,} values.")
     raise PruneryError(code, f"{what} is nested deeper than {MAX_DEPTH} levels.")

@@ -35,6 +35,13 @@ def test_too_much_is_refused_before_parsing() -> None:
         strict_json.parse(b" " * (strict_json.MAX_BYTES + 1))
 
 
+def test_millions_of_brackets_are_not_looked_at(monkeypatch):
+    monkeypatch.setattr(strict_json, "MAX_VALUES", 100)
+    assert strict_json.parse(f"[{'[],' * 98}[]]") is not None
+    with pytest.raises(PruneryError, match="more than 100 values"):
+        strict_json.parse(f"[{'[],' * 100}[]]")
+
+
 def test_ordinary_json_is_read() -> None:
     assert strict_json.parse('{"a": [1, 2.5, null, true, "x"]}') == {"a": [1, 2.5, None, True, "x"]}
     assert strict_json.parse("[" * 60 + "]" * 60) is not None
