@@ -60,6 +60,24 @@ def test_every_fault_names_a_test_that_exists() -> None:
     assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in files[file]] == []
 
 
+def test_the_map_shows_every_folder_of_code_and_no_other() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    folders = {
+        path.parent.relative_to(ROOT).as_posix()
+        for top in ("prunery", "app", "worker")
+        for path in (ROOT / top).glob("*/**/__init__.py")
+    }
+    rows = re.findall(r"^\| (`.*?) \|.*\| (.*) \|$", page, re.MULTILINE)
+    shown = {name for row, _ in rows for name in re.findall(r"`([\w/]+)`", row)}
+    assert folders <= shown
+    for row, first in rows:
+        named = [ROOT / folder for folder in re.findall(r"`([\w/]+)`", row)]
+        assert all(folder.is_dir() for folder in named)
+        inside = [place for folder in named for place in (folder, folder.parent)]
+        for file in re.findall(r"`([\w./]+)`", first):
+            assert any((place / file).is_file() for place in inside), file
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     broken = [
