@@ -81,11 +81,24 @@ def _columns(header: list[str]) -> tuple[str, ...]:
         )
     if len(set(columns)) != len(columns) or "" in columns:
         raise PruneryError("csv_invalid", "The header row has a column twice, or without a name.")
-    if all(_is_number(name) for name in columns):
+    if _is_data(columns):
         raise PruneryError(
             "csv_invalid", "The first row holds numbers: a header row with column names is needed."
         )
     return columns
+
+
+def _is_data(first: tuple[str, ...]) -> bool:
+    """Whether a first row is no header: numbers alone, or with one text, the label.
+
+    Beside one name, numbers that go up or down are names, too: positions, or wavelengths.
+    """
+    numbers = [number(name) for name in first if _is_number(name)]
+    if len(numbers) == len(first):
+        return True
+    if len(numbers) < len(first) - 1 or len(numbers) < 2:
+        return False
+    return numbers not in (sorted(numbers), sorted(numbers, reverse=True))
 
 
 def number(text: str) -> float:

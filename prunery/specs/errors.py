@@ -55,7 +55,7 @@ CODES: dict[str, Kind] = {
     "archive_encrypted": Kind(422, "The archive is encrypted", "Zip it without a password."),
     # models
     "model_unsafe_object": Kind(422, "The model holds something that could run code", "Replace it by built-in layers and save again."),
-    "model_custom_object": Kind(422, "The model uses a class that is not part of Keras", "Use built-in layers, or run `prunery local` on your own machine."),
+    "model_custom_object": Kind(422, "The model uses a class that is not part of Keras", "Build the layer of built-in ones and keras.ops, or leave it out of the saved model."),
     "model_external_reference": Kind(422, "The model refers to a file outside itself", "Save the model with the content inline."),
     "model_config_invalid": Kind(422, "The model's configuration cannot be read", "Save it again with model.save('net.keras')."),
     "model_layer_name": Kind(422, "A layer has an unusable name", "Rename the layer with letters, digits, - and _."),

@@ -113,6 +113,19 @@ def test_labels_with_underscores_are_names(tmp_path: Path) -> None:
     assert _made(path, 1).classes == ("0_0", "1_0", "2_0")
 
 
+@pytest.mark.parametrize(
+    ("header", "data"), [("0.1,-2,7,a", True), ("400.5,401,402,kind", False), ("9,3,1,kind", False)]
+)
+def test_a_first_row_of_numbers_and_a_label_is_no_header(
+    tmp_path: Path, header: str, data: bool
+) -> None:
+    path = _table(tmp_path / "a.csv", header, lambda i: f"{i},{i},{i},k{i % 3}")
+    if data:
+        assert "first row holds numbers" in _refused(path).detail
+    else:
+        assert _made(path, 3).classes == ("k0", "k1", "k2")
+
+
 def test_columns_named_by_two_numbers_are_a_header(tmp_path: Path) -> None:
     path = _table(tmp_path / "a.csv", "0_0,0_1,1_1", lambda i: f"{i},{i},{i % 3}")
     assert inspect(path, "a.csv", DatasetOptions(label_column="1_1")).columns == ("0_0", "0_1")

@@ -14,6 +14,11 @@ from worker.engine.loading.build import live_operations
 from worker.engine.loading.first_layers import scales_inputs, table_size
 from worker.engine.loading.models import Loaded
 
+# What makes of plain numbers others: activations, and the arithmetic that one is written in.
+_BOUNDING = (
+    *("Softmax", "Sigmoid", "Tanh", "Relu", "ReLU", "LogSoftmax"),
+    *("Divide", "TrueDivide", "Exp", "Clip"),
+)
 _NORMALIZATION = (
     "BatchNormalization",
     "LayerNormalization",
@@ -84,7 +89,7 @@ def output_activation(model: keras.Model, tensor: Any) -> str | None:
 
 
 def _activation_of(operation: Any) -> str | None:
-    if type(operation).__name__ in ("Softmax", "Sigmoid", "Tanh", "Relu", "ReLU", "LogSoftmax"):
+    if type(operation).__name__ in _BOUNDING:
         return type(operation).__name__.lower()
     if type(operation).__name__ in ("Reshape", "Flatten", "Cast", "Dropout", "Identity", "Permute"):
         return "passive"

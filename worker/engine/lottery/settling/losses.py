@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,13 +25,43 @@ def settle_loss(
     Raises `recipe_invalid` for a name that Keras does not know.
     """
     if asked != "auto":
-        return _named(asked), "The recipe asks for it."
+        return _in_form(_named(asked), outputs), "The recipe asks for it."
     own = (compile_config or {}).get("loss")
     if own is not None:
         return _whole(_deserialized(own), outputs), "The model was compiled with it."
     fitting = {end.name: _fitting(dataset, end) for end in outputs}
     loss = fitting if len(fitting) > 1 else fitting[outputs[0].name]
     return loss, "The model has none; this one fits labels and outputs."
+
+
+def wants_shares(loss: Any, end: TensorInfo) -> bool:
+    """Whether a loss compares shares and the output gives plain numbers: little is learned then."""
+    return _is_logits(end) and _from_logits(keras.losses.get(loss)) is False
+
+
+def _in_form(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
+    """A loss asked for by its name, in its form for plain numbers where an output gives such."""
+    plain = {end.name: wants_shares(loss, end) for end in outputs}
+    if not any(plain.values()):
+        return loss
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    kind = type(loss).__name__ if config else loss.__name__.title().replace("_", "")
+    config["from_logits"] = True
+    logits = keras.losses.deserialize({"class_name": kind, "config": config})
+    return logits if all(plain.values()) else {k: logits if v else loss for k, v in plain.items()}
+
+
+def _from_logits(loss: Any) -> bool | None:
+    """What a loss takes: plain numbers or shares; None where it makes no difference."""
+    if isinstance(loss, keras.losses.Loss):
+        found = getattr(loss, "from_logits", None)
+        return found if found is None else bool(found)
+    known = callable(loss) and "from_logits" in inspect.signature(loss).parameters
+    return False if known else None
+
+
+def _is_logits(end: TensorInfo) -> bool:
+    return end.activation in (None, "linear")
 
 
 def _whole(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
@@ -60,7 +91,7 @@ def _fitting(dataset: Dataset, end: TensorInfo) -> Any:
     if task == "per_position" and dataset.train.y[end.name].ndim > len(end.shape):
         # In the output's own shape, a mask or a one-hot map: no class numbers.
         task, labels = ("multilabel" if end.activation == "sigmoid" else task), "one_hot"
-    return _default(task, labels, logits=end.activation in (None, "linear"))
+    return _default(task, labels, logits=_is_logits(end))
 
 
 def _default(task: TaskKind, labels: str, *, logits: bool) -> Any:

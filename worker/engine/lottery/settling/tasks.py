@@ -47,6 +47,7 @@ def settle(bench: Bench) -> None:
     )
     if recipe.training.loss == "auto":
         bench.reporter.decide("training.loss", _name(bench.loss), why_loss)
+        _warn_of_logits(bench)
     bench.metrics = _metrics(bench, dataset)
     metric = bench.metrics[0]
     if recipe.training.metric == "auto":
@@ -56,6 +57,20 @@ def settle(bench: Bench) -> None:
     bench.task = task_of(bench, metric)
     lengths.settle(bench)
     bench.facts["class_weight"] = class_weighting.settle(bench)
+
+
+def _warn_of_logits(bench: Bench) -> None:
+    """A model compiled without `from_logits` whose last layer has no activation learns little."""
+    for index, end in enumerate(bench.summary.outputs):
+        loss = loss_of(bench.loss, end.name, index)
+        if bench.trains and loss is not None and losses.wants_shares(loss, end):
+            name = _name(loss)
+            bench.reporter.warn(
+                "logits",
+                f"The output {end.name} gives plain numbers, and {name} takes shares from 0 to 1, "
+                "so that little can be learned. Name it in training.loss, and it is taken as "
+                "Keras' from_logits=True; or end the model in a softmax or sigmoid.",
+            )
 
 
 def task_of(bench: Bench, metric: Metric) -> Task:
