@@ -199,6 +199,18 @@ def test_outputs_of_a_dict_go_by_its_keys(tmp_path: Path) -> None:
     assert found_of["length"].per_class == ()
 
 
+def test_an_output_without_a_loss_stays_so_in_the_file_handed_back(tmp_path: Path) -> None:
+    """Keras 2 left it untrained; Keras 3 refuses to train or judge what names no loss for it."""
+    model = net()
+    model.compile("adam", {"kind": "sparse_categorical_crossentropy"})
+    recipe = {"training": {"epochs": 1}, "schedule": {"rounds": 1}, "objective": {}}
+    dataset = data(tmp_path, "y_kind", "y_size")
+    done = jobs.prune(tmp_path, recipe, model=model, dataset=dataset)
+    arrays = np.load(dataset)
+    labels = [arrays["y_kind"], arrays["y_size"]]
+    assert np.isfinite(done.compact.evaluate(arrays["x"], labels, verbose=0))
+
+
 def lopsided(folder: Path) -> tuple[keras.Model, Path]:
     """A trained net whose strong units serve the kind alone and whose weak ones the size alone."""
     model = net()

@@ -14,6 +14,7 @@ import keras
 from prunery.screening import config as screening
 from prunery.specs.errors import PruneryError
 from prunery.specs.models import CompileInfo
+from worker.engine.calling import output_names
 from worker.engine.loading import loss_weights
 from worker.engine.loading.build import brief
 
@@ -41,6 +42,7 @@ def compile_model(
         )
         return None
     _leave_out_metrics(document, notes)
+    document["loss"] = _whole(document.get("loss"), output_names(model))
     loss_weights.settle(model, document, notes)
     try:
         model.compile_from_config(copy.deepcopy(document))  # it puts objects into what it is given
@@ -49,6 +51,13 @@ def compile_model(
         model.compiled = False
         return None
     return document
+
+
+def _whole(loss: Any, names: list[str]) -> Any:
+    """Losses by output with none left out: Keras 2 took what it did not find for untrained."""
+    if not isinstance(loss, dict) or len(names) < 2 or not set(loss) < set(names):
+        return loss
+    return {name: loss.get(name) for name in names}
 
 
 def _unknown(ends: Any, find: Callable[[str], Any]) -> list[str]:

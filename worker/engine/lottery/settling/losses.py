@@ -28,7 +28,7 @@ def settle_loss(
         return _in_form(_named(asked), outputs), "The recipe asks for it."
     own = (compile_config or {}).get("loss")
     if own is not None:
-        return _whole(_deserialized(own), outputs), "The model was compiled with it."
+        return _deserialized(own), "The model was compiled with it."
     fitting = {end.name: _fitting(dataset, end) for end in outputs}
     loss = fitting if len(fitting) > 1 else fitting[outputs[0].name]
     return loss, "The model has none; this one fits labels and outputs."
@@ -64,25 +64,19 @@ def _is_logits(end: TensorInfo) -> bool:
     return end.activation in (None, "linear")
 
 
-def _whole(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
-    """Losses by output with none left out: Keras 2 took what it did not find for untrained."""
-    names = [end.name for end in outputs]
-    if not isinstance(loss, dict) or len(names) < 2 or not set(loss) < set(names):
-        return loss
-    return {name: loss.get(name) for name in names}
-
-
 def settle_weights(
     loss: Any, compile_config: dict[str, Any] | None, outputs: Sequence[TensorInfo]
 ) -> tuple[Any, Any]:
     """The loss and how much it weighs: of several outputs both by name, as Keras pairs them."""
     weights = (compile_config or {}).get("loss_weights")
     names = [end.name for end in outputs]
-    if weights is None or len(names) < 2 or isinstance(loss, dict):
+    if weights is None or len(names) < 2:
         return loss, weights
     if isinstance(weights, list):
         weights = dict(zip(names, weights, strict=True))
-    return {name: loss_of(loss, name, place) for place, name in enumerate(names)}, weights
+    if not isinstance(loss, dict):
+        loss = {name: loss_of(loss, name, place) for place, name in enumerate(names)}
+    return loss, weights
 
 
 def _fitting(dataset: Dataset, end: TensorInfo) -> Any:
