@@ -94,6 +94,10 @@ def _of_examples(measure: Measure, language: Language) -> str:
             count,
             number=number,
         )
+    if measure.seen:
+        return language.ngettext(
+            "of %(number)s test example", "of %(number)s test examples", count, number=number
+        )
     return language.ngettext(
         "of %(number)s unseen example", "of %(number)s unseen examples", count, number=number
     )

@@ -94,6 +94,13 @@ def _tested(report: Report, measure: Measure, language: Language) -> str:
         return language.gettext(
             "There were no examples left to test it on, so its answers are untested."
         )
+    if measure.split == "test" and measure.seen:
+        return language.ngettext(
+            "We tested both on %(number)s example; your model may have learned it before.",
+            "We tested both on %(number)s examples; your model may have learned them before.",
+            count,
+            number=number,
+        )
     if measure.split == "test":
         return language.ngettext(
             "We tested both on %(number)s example that neither had seen.",

@@ -19,7 +19,10 @@ FINE_EXAMPLES = 5_000
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric with its words. `examples` of `split` stand behind the figures before and after."""
+    """A metric with its words. `examples` of `split` stand behind the figures before and after.
+
+    seen: the model before may have been trained on those of the test.
+    """
 
     kind: Kind
     name: str
@@ -27,6 +30,7 @@ class Measure:
     examples: int
     numbers: Numbers
     split: Split = "test"
+    seen: bool = False
 
     def show(self, value: float) -> str:
         """The figure itself: a percentage of right answers, else a number."""
@@ -85,6 +89,7 @@ def measure_of(report: Report, task: Task, language: Language) -> Measure:
         examples,
         Numbers(language),
         split,
+        report.data.test_seen,
     )
 
 

@@ -99,6 +99,16 @@ def _test(report: Report, language: Language) -> Check:
             language.gettext("The figures are too kind. Keep some aside and run the job again."),
             tone="caution",
         )
+    if report.data.test_seen:
+        return Check(
+            language.gettext("Your model may know the test examples"),
+            language.gettext(
+                "It came trained, and they were drawn from the examples that came with it: it may "
+                "seem better than it is, and the smaller one worse beside it. Give test examples "
+                "that it has never seen."
+            ),
+            tone="caution",
+        )
     looks = report.comparison.test_looks
     title = language.gettext("The test examples were kept aside")
     if looks <= 1:

@@ -65,6 +65,10 @@ class Task(Wire):
 
 
 class Data(Wire):
+    """`test_seen`: the upload came trained, and test examples were drawn from the others here: it
+    may have been trained on them.
+    """
+
     format: str | None = None
     examples: dict[str, int] = {}
     scale: str | None = None
@@ -73,6 +77,7 @@ class Data(Wire):
     label_mapping: dict[str, int] | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
+    test_seen: bool = False
 
 
 class Verdict(Wire):

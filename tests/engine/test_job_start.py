@@ -12,6 +12,7 @@ import pytest
 from prunery.specs.errors import PruneryError
 from tests.engine import jobs
 from tests.engine.jobs import ALL_ROUNDS, WEIGHTS
+from tests.engine.training_nets import blobs
 from worker.engine.compaction import ticket
 from worker.engine.masks import variable_keys
 from worker.engine.training import State
@@ -24,9 +25,25 @@ def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -
     assert decisions["start"] == "trained"
     assert decisions["validation"] == "every second test example"
     assert done.report.levels[0].epochs_trained == 0
+    assert not done.report.data.test_seen
     dense = keras.saving.load_model(tmp_path / "levels" / "0" / "model.keras")
     for ours, theirs in zip(dense.get_weights(), model.get_weights(), strict=True):
         assert (ours == theirs).all()
+
+
+def test_examples_that_a_trained_upload_may_know_are_not_called_unseen(tmp_path: Path) -> None:
+    """Those of an upload's test were drawn from what it had learned: it lost by being cut."""
+    split = blobs(240)
+    np.savez(tmp_path / "bare.npz", x=split.x["x"], y=split.y["y"])
+    bare, model = tmp_path / "bare.npz", jobs.trained()
+    recipe = {**ALL_ROUNDS, "schedule": {"rounds": 1}}
+    report = jobs.prune(tmp_path, recipe, model=model, dataset=bare).report
+    assert report.data.test_seen
+    assert any("Give test examples that it has never seen" in one for one in report.warnings)
+    recipe = jobs.merged(recipe, {"start": "reinitialize"})
+    (tmp_path / "anew").mkdir()
+    report = jobs.prune(tmp_path / "anew", recipe, model=model, dataset=bare).report
+    assert not report.data.test_seen
 
 
 @pytest.mark.parametrize("start", ["trained", "auto"])

@@ -25,6 +25,17 @@ def test_repeated_looks_at_the_test_are_counted() -> None:
     assert "They were looked at 3 times" in html
 
 
+def test_examples_that_a_trained_model_may_know_are_not_called_unseen() -> None:
+    told = reports.report()
+    seen = told.model_copy(update={"data": told.data.model_copy(update={"test_seen": True})})
+    for report, called in ((told, True), (seen, False)):
+        html = render(report)
+        assert ("that neither had seen" in html) == called
+        assert ("unseen example" in html) == called
+        assert ("The test examples were kept aside" in html) == called
+        assert ("Your model may know the test examples" in html) != called
+
+
 def test_a_loss_above_the_limit_on_the_test_is_not_hidden() -> None:
     over = reports.comparison(difference=Interval(value=-0.02, low=-0.03, high=-0.01))
     assert "the loss is above your limit" in render(reports.report(comparison=over))

@@ -182,6 +182,7 @@ def _data(bench: Bench) -> Data:
         label_mapping=dataset.label_mapping,
         sha256=dataset.sha256,
         notes=tuple(dataset.notes),
+        test_seen=bench.trained and "test" in dataset.drawn,
     )
 
 

@@ -58,7 +58,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         raise of_fields([FieldError(pointer="/dataset", message=message)], "request_invalid")
     premises.check_labels(bench)
     settle_start(bench)
-    if bench.trained and bench.trains and _chooses(bench):
+    if bench.trained and bench.trains:
         _choose_by_unseen(bench)
     if spec.initial_model is not None:
         _take_initial(bench)
@@ -93,7 +93,15 @@ def _dataset(bench: Bench) -> Dataset:
 def _choose_by_unseen(bench: Bench) -> None:
     """Keep a trained upload's memory of its training examples out of what levels are held to."""
     assert bench.dataset is not None
-    dataset = bench.dataset.choose_by_unseen()
+    if "test" in bench.dataset.drawn:
+        bench.reporter.warn(
+            "test_seen",
+            "The model came trained, and no test examples came with it: it may have been trained "
+            "on those that were drawn. Then it seems better than it is, and smaller models seem to "
+            "lose more than they do. Give test examples that it has never seen; or set start to "
+            '"reinitialize", and it is trained anew here.',
+        )
+    dataset = bench.dataset.choose_by_unseen() if _chooses(bench) else bench.dataset
     if dataset is not bench.dataset:
         bench.dataset = dataset
         bench.reporter.decide(
