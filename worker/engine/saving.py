@@ -21,7 +21,9 @@ import keras
 from keras.src.backend.common import global_state
 from keras.src.saving import saving_lib
 
-from worker.engine import masks
+from worker.engine import libraries, masks
+
+libraries.mend_saving()
 
 # The earliest date that a zip can hold.
 _DATE = (1980, 1, 1, 0, 0, 0)

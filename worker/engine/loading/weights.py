@@ -14,8 +14,11 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.saving import saving_lib
 
 from prunery.specs.errors import PruneryError
+from worker.engine import libraries
 from worker.engine.loading import hdf5, legacy_state, slopes
 from worker.engine.loading.build import brief
+
+libraries.mend_saving()
 
 
 def from_keras_file(
