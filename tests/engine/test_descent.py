@@ -123,7 +123,7 @@ def test_the_report_tells_how_the_chosen_level_was_trained_and_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = iter(range(100))
-    monkeypatch.setattr(limits, "missed", lambda *_: None if next(tried) < 2 else MISS)
+    monkeypatch.setattr(limits, "missed", lambda *_: None if next(tried) < 1 else MISS)
     schedule = {"kind": "adaptive", "rounds": 2}
     report = jobs.prune(tmp_path, {"objective": LIMITED.model_dump(), "schedule": schedule}).report
     chosen = {one.field: one for one in report.method.decisions}["rewind.to"]

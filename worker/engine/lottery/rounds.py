@@ -52,6 +52,7 @@ class Round:
         self._store = store
         self._dense = dense
         self._why = ""
+        self._misses: dict[tuple[str, float | None], limits.Miss | None] = {}
 
     def play(self, level: int, step: Step, arms: Sequence[Arm]) -> LevelRecord:
         """Make level `level` by `arms`, keep the one that validates best, write it down.
@@ -59,6 +60,7 @@ class Round:
         All arms are tried; where steps adapt to the limit, only until one stays within it.
         """
         bench, began = self._bench, time.monotonic()
+        self._misses.clear()
         levels = bench.facts.get("levels")
         bench.reporter.stage("pruning", level, levels)
         previous = State.load(self._store.path(step.basis) / "trained.npz").weights
@@ -126,13 +128,19 @@ class Round:
         for arm in arms:
             trial = self._try(level, arm, choice, previous)
             tried.append((arm, trial))
-            model = trial.compacted.model
-            if is_adaptive(bench.recipe) and not limits.missed(bench, model, trial.best):
+            if is_adaptive(bench.recipe) and not self._missed(trial, trial.best):
                 self._say_what_won(tried, arm)
                 return arm, trial, None
         best = self._better(tried)
         self._say_what_won(tried, best[0])
         return *best, self._worst(tried) if len(tried) > 2 else None
+
+    def _missed(self, trial: Trial, value: float | None) -> limits.Miss | None:
+        """Worked out once for a figure: it may take a pass over all training examples."""
+        asked = trial.name, value
+        if asked not in self._misses:
+            self._misses[asked] = limits.missed(self._bench, trial.compacted.model, value)
+        return self._misses[asked]
 
     def _try(self, level: int, arm: Arm, choice: Kept | Masks, previous: Arrays) -> Trial:
         bench = self._bench
@@ -208,7 +216,7 @@ class Round:
         model = trial.compacted.model
         judged = level_report(bench, model, draft, seconds=time.monotonic() - began)
         value = judged.metric.value if judged.metric else None
-        miss = limits.missed(bench, model, value)
+        miss = self._missed(trial, value)
         within = miss is None
         others = miss is not None and miss.metric is not bench.metric
         why = miss.why if miss is not None and others else None
