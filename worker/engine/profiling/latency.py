@@ -37,6 +37,7 @@ def latency(
     found: dict[str, list[Latency]] = {name: [] for name in models}
     if any(t.dtype == "string" for model in models.values() for t in model.inputs):
         return dict.fromkeys(models, ())
+    calls = {name: _compiled(model) for name, model in models.items()}
     timed: set[int] = set()
     longest = 2 * budget_seconds
     for wanted in batches:
@@ -48,7 +49,6 @@ def latency(
             continue
         timed.add(batch)
         given = {name: _examples(model, batch) for name, model in models.items()}
-        calls = {name: _compiled(model, given[name]) for name, model in models.items()}
         seconds = _interleaved(calls, given, runs, budget_seconds, longest)
         for name, times in seconds.items():
             found[name].append(
@@ -95,19 +95,23 @@ def _interleaved(
     return seconds
 
 
-def _compiled(model: keras.Model, example: Any) -> Callable[[Any], Any]:
-    """The call traced for one batch size: a function that met several would warn of retracing."""
-    traced = tf.function(lambda inputs: model(inputs, training=False))
-    try:
-        call = traced.get_concrete_function(example)
-    except ValueError:
-        # `ops.add` takes what one example adds for a bias, along an axis where it may not fit.
-        call = traced.get_concrete_function(keras.tree.map_structure(_of_any_batch, example))
+def _compiled(model: keras.Model) -> Callable[[Any], Any]:
+    """The call, traced once for batches of any size: for each size anew it takes longer than the
+    timing of a small network, which comes out the same."""
+    traced = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    call = traced.get_concrete_function(_signature(model))
     return lambda inputs: call(inputs)
 
 
-def _of_any_batch(tensor: Any) -> Any:
-    return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+def _signature(model: keras.Model) -> Any:
+    """Inputs of any batch, or of the one that is fixed; other free dimensions are settled."""
+
+    def settled(tensor: Any) -> tf.TensorSpec:
+        sizes = (size or FREE_DIMENSION for size in tensor.shape[1:])
+        return tf.TensorSpec((tensor.shape[0], *sizes), tensor.dtype)
+
+    graph: Any = getattr(model, "_functional", None) or model
+    return keras.tree.map_structure(settled, graph._inputs_struct)
 
 
 def _wait(outputs: Any) -> None:
@@ -119,11 +123,10 @@ def _wait(outputs: Any) -> None:
 def _examples(model: keras.Model, batch: int) -> Any:
     rng = np.random.default_rng(0)
 
-    def draw(tensor: Any) -> Any:
-        shape = (batch, *(size or FREE_DIMENSION for size in tensor.shape[1:]))
-        if "float" in tensor.dtype:
-            return tf.constant(rng.standard_normal(shape), dtype=tensor.dtype)
-        return tf.zeros(shape, dtype=tensor.dtype)
+    def draw(spec: tf.TensorSpec) -> Any:
+        shape = (batch, *spec.shape[1:])
+        if spec.dtype.is_floating:
+            return tf.constant(rng.standard_normal(shape), dtype=spec.dtype)
+        return tf.zeros(shape, dtype=spec.dtype)
 
-    graph: Any = getattr(model, "_functional", None) or model
-    return keras.tree.map_structure(draw, graph._inputs_struct)
+    return keras.tree.map_structure(draw, _signature(model))
