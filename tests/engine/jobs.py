@@ -25,7 +25,7 @@ from worker.packing import pack_folder
 # One loop and one schedule, so that no test waits for a trial of several.
 QUICK: dict[str, Any] = {
     # Eighteen whole batches an epoch: a part of one would be traced for itself.
-    "training": {"epochs": 4, "loop": "graph", "batch_size": 12, "schedule": "constant_ema"},
+    "training": {"epochs": 2, "loop": "graph", "batch_size": 12, "schedule": "constant_ema"},
     "schedule": {"rounds": 2, "pruning_fraction": 0.4},
     "controls": [],
 }
@@ -33,6 +33,8 @@ QUICK: dict[str, Any] = {
 # Where a recipe asks for nothing of time, twenty calls of each network tell it as well as 200.
 TIMED = partial(profiling.latency, runs=20)
 ALL_ROUNDS: dict[str, Any] = {"objective": {}}
+# One beginning of a level, where a test does not ask which one is better.
+ONE_ARM: dict[str, Any] = {"rewind": {"to": "initial"}}
 # Rates tried against each other, as where nothing is said.
 ALL_RATES: dict[str, Any] = {"training": {"schedule": "auto"}}
 WEIGHTS: dict[str, Any] = {

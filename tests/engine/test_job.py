@@ -53,7 +53,8 @@ def test_progress_never_falls_and_every_level_is_told(unit_job: jobs.Done) -> No
 
 def test_the_loop_that_the_recipe_names_trains(tmp_path: Path) -> None:
     training = {"epochs": 1, "loop": "fit"}  # which no trial chooses
-    done = jobs.prune(tmp_path, {"objective": {}, "schedule": {"rounds": 1}, "training": training})
+    recipe = {"objective": {}, "schedule": {"rounds": 1}, "training": training, **jobs.ONE_ARM}
+    done = jobs.prune(tmp_path, recipe)
     assert done.report.method.training_loop == "fit"
 
 
@@ -89,6 +90,7 @@ def test_a_parameter_target_is_hit_from_below_and_closely(tmp_path: Path) -> Non
         "objective": {"parameters_ratio": 0.6},
         "schedule": {"kind": "one_shot", "rounds": 1},
         "scope": "layer",
+        **jobs.ONE_ARM,
     }
     done = jobs.prune(tmp_path, recipe)
     dense, compact = done.report.dense.parameters, done.report.compact.parameters
@@ -98,7 +100,7 @@ def test_a_parameter_target_is_hit_from_below_and_closely(tmp_path: Path) -> Non
 
 
 def test_protected_layers_keep_every_unit(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "protect": ["first"]})
+    done = jobs.prune(tmp_path, {**ALL_ROUNDS, **jobs.ONE_ARM, "protect": ["first"]})
     kernel = variable_keys(done.compact)["first/kernel"]
     assert tuple(kernel.shape) == (6, 12)
     assert variable_keys(done.compact)["second/kernel"].shape[1] < 12
@@ -168,7 +170,8 @@ def test_the_literal_article_removes_what_lies_below_its_threshold(tmp_path: Pat
 
 
 def test_distillation_is_a_trial_that_the_report_tells_of(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "training": {"distillation": 0.5}})
+    recipe = {**ALL_ROUNDS, **jobs.ONE_ARM, "training": {"distillation": 0.5}}
+    done = jobs.prune(tmp_path, recipe)
     (said,) = [d for d in done.report.method.decisions if d.field == "training.distillation"]
     assert "on validation" in said.why
     assert said.chosen in ("0", "0.5")
@@ -195,7 +198,7 @@ def test_labels_are_needed_where_nothing_else_teaches(tmp_path: Path) -> None:
 
 def test_replicates_show_every_run(tmp_path: Path) -> None:
     recipe = {"objective": {}, "replicates": 3, "controls": ["random_units"], "seed": 4}
-    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}, jobs.ONE_ARM))
     runs = done.report.replicates
     assert [run.seed for run in runs] == [4, 5, 6]
     drawn = {(run.dense, run.compact, run.controls["random_units"]) for run in runs}
@@ -210,7 +213,7 @@ def test_every_replicate_ships_what_won_in_it(
 ) -> None:
     monkeypatch.setattr(finish, "winner", lambda *given: given[-1][0])
     recipe = {"objective": {}, "replicates": 2, "controls": ["random_units"]}
-    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}, jobs.ONE_ARM))
     for run in done.report.replicates:
         assert run.compact == run.controls["random_units"]
 
@@ -220,6 +223,7 @@ def test_an_early_bird_ends_the_dense_training_when_its_mask_has_settled(tmp_pat
         "objective": {},
         "schedule": {"early_bird": True, "rounds": 1},
         "training": {"epochs": 40, "early_stopping": False, "retrain_epochs": 1},
+        **jobs.ONE_ARM,
     }
     done = jobs.prune(tmp_path, recipe)
     epochs = done.report.levels[0].epochs_trained
@@ -231,7 +235,7 @@ def test_an_early_bird_ends_the_dense_training_when_its_mask_has_settled(tmp_pat
 @pytest.mark.parametrize("granularity", ["unit", "weight"])
 def test_a_sensitivity_scan_spares_what_the_metric_needs(tmp_path: Path, granularity: str) -> None:
     recipe = {"objective": {}, "scope": "sensitivity", "granularity": granularity}
-    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}))
+    done = jobs.prune(tmp_path, jobs.merged(recipe, {"schedule": {"rounds": 1}}, jobs.ONE_ARM))
     losses = done.report.extra["sensitivity"]["1"]
     assert all(set(depths) == {"0.25", "0.5", "0.75"} for depths in losses.values())
     assert done.report.compact.live_parameters < done.report.dense.live_parameters

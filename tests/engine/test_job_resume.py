@@ -20,7 +20,7 @@ RECIPE: dict[str, Any] = {
     "objective": {},
     "controls": ["random_units"],
     "controls_on": "chosen",
-    **jobs.ALL_RATES,
+    "training": {"schedule": "auto", "epochs": 4},
 }
 
 

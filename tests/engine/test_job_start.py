@@ -103,7 +103,7 @@ def test_a_rewind_point_beyond_the_end_of_training_is_its_end(tmp_path: Path) ->
     ("rewind", "said"),
     [
         ({"to": "step", "at": 7}, "early step"),
-        ({"to": "epoch", "at": 2}, "early epoch"),
+        ({"to": "epoch", "at": 1}, "early epoch"),
         ({"to": "learning_rate"}, "learning rate rewound"),
         ({"to": "none"}, "fine-tuned"),
     ],
