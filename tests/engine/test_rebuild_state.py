@@ -85,6 +85,17 @@ def test_state_that_couples_entries_starts_afresh_and_says_so(kind: Any):
     found.model.fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
 
 
+@pytest.mark.parametrize("kind", [keras.optimizers.Adam, keras.optimizers.Muon])
+def test_what_is_trained_next_has_no_optimizer_and_says_the_same(kind: Any):
+    model = trained(kind(0.01))
+    graph = analyse(model)
+    found = compact(model, graph, half(graph), compiled=False)
+    assert not found.model.compiled
+    assert found.notes == halved(model).notes
+    for ours, theirs in zip(found.model.weights, halved(model).model.weights, strict=True):
+        assert np.asarray(ours).tobytes() == np.asarray(theirs).tobytes()
+
+
 def test_loss_metrics_and_schedule_are_kept():
     model = trained(keras.optimizers.SGD(SCHEDULE))
     found = halved(model).model

@@ -15,19 +15,36 @@ COUPLED = ("Adafactor", "Muon")
 
 def compile_like(model: keras.Model, smaller: keras.Model, keep: Keep) -> tuple[str, ...]:
     """Compile the smaller model as the given one is; returns what could not be carried over."""
-    if not model.compiled:
-        return ()
-    config = model.get_compile_config()
-    if not config:
-        return ("The compile configuration cannot be written down, so it was not carried over.",)
-    smaller.compile_from_config(config)
-    if model.optimizer is None or not model.optimizer.built:
-        return ()
+    config = model.get_compile_config() if model.compiled else None
+    if config:
+        smaller.compile_from_config(config)
+    notes = [*not_carried(model)]
+    if not config or model.optimizer is None or not model.optimizer.built:
+        return tuple(notes)
     if not smaller.optimizer.built:
         smaller.optimizer.build(smaller.trainable_variables)
-    notes: list[str] = []
     _carry(model.optimizer, smaller.optimizer, key_of(model), key_of(smaller), keep, notes)
     return tuple(dict.fromkeys(notes))
+
+
+def not_carried(model: keras.Model) -> tuple[str, ...]:
+    """What no smaller model can take over of the given one's compile state."""
+    if not model.compiled:
+        return ()
+    if not model.get_compile_config():
+        return ("The compile configuration cannot be written down, so it was not carried over.",)
+    if model.optimizer is None or not model.optimizer.built:
+        return ()
+    return tuple(
+        f"{kind} couples the entries of a weight: its state starts afresh."
+        for kind in dict.fromkeys(_kinds(model.optimizer))
+        if kind in COUPLED
+    )
+
+
+def _kinds(optimizer: Any) -> list[str]:
+    inner = [kind for one in wrapped(optimizer) for kind in _kinds(one)]
+    return [*inner, type(optimizer).__name__]
 
 
 def _carry(
@@ -44,7 +61,6 @@ def _carry(
         getattr(new, name).assign(variable.value)
     kind = type(old).__name__
     if kind in COUPLED:
-        notes.append(f"{kind} couples the entries of a weight: its state starts afresh.")
         return
     from_slots, to_slots = slots(old, old_keys), slots(new, new_keys)
     for place, slot in to_slots.items():

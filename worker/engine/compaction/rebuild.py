@@ -17,7 +17,7 @@ from keras import tree
 from prunery.specs.errors import PruneryError
 from worker.engine.compaction.cloning import clone, copy_assets
 from worker.engine.compaction.configuration import Axes, cut_constants, edited
-from worker.engine.compaction.optimizer import compile_like
+from worker.engine.compaction.optimizer import compile_like, not_carried
 from worker.engine.compaction.slices import copy_states, copy_weights, rescaling
 from worker.engine.graph import Cut, Graph, Kept
 from worker.engine.graph.walk import graph_of, nodes_in_order
@@ -42,10 +42,11 @@ class Compacted:
     notes: tuple[str, ...] = ()
 
 
-def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
+def compact(model: keras.Model, graph: Graph, kept: Kept, *, compiled: bool = True) -> Compacted:
     """Remove every unit that is not in `kept`; groups that are not named keep all of theirs.
 
-    The given model stays as it is. Weights are sub-tensors bit for bit, in order.
+    The given model stays as it is. Weights are sub-tensors bit for bit, in order. What is trained
+    next, or only looked at, need not be `compiled`, with an optimizer and all of its slots.
 
     Raises:
         PruneryError: `not_proven` when the smaller graph does not fit together, `internal` when
@@ -61,7 +62,7 @@ def compact(model: keras.Model, graph: Graph, kept: Kept) -> Compacted:
     rescaled = copy_weights(model, smaller, graph, kept, keep)
     copy_states(model, smaller)
     copy_assets(model, smaller)
-    notes = compile_like(model, smaller, keep)
+    notes = compile_like(model, smaller, keep) if compiled else not_carried(model)
     stayed = {info.layer: info.reason for info in graph.frozen}
     return Compacted(smaller, keep, rescaled, not_removed=stayed, notes=notes)
 

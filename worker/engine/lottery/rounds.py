@@ -103,7 +103,7 @@ class Round:
             if not bench.judges or not bench.trains:
                 return None
             assign(bench.model, previous)
-            small = rebuild.compact(bench.model, bench.graph, kept).model
+            small = rebuild.compact(bench.model, bench.graph, kept, compiled=False).model
             if bench.summary.has_normalization and bench.dataset is not None:
                 recalibrate(small, bench.dataset.train, bench.dataset.scale)
             return value(bench, small)

@@ -130,7 +130,8 @@ def train_units(
     from worker.engine.lottery.fresh import reinitialize
 
     assign(bench.model, start.weights)
-    compacted = rebuild.compact(bench.model, bench.graph, kept)
+    trains = epochs > 0 and bench.trains
+    compacted = rebuild.compact(bench.model, bench.graph, kept, compiled=not trains)
     release(bench.model)  # what building it took
     small = compacted.model
     if redraw is not None:
@@ -139,7 +140,7 @@ def train_units(
     elif start.rescale:
         rescale_init(small, bench.shapes)
     began, run = views(small), None
-    if epochs > 0 and bench.trains:
+    if trains:
         plan, teacher = _planned(bench, start, schedule, epochs, seed, teaching)
         state = _cut_state(start, compacted)
         began = state.weights

@@ -137,7 +137,8 @@ def sizes_of(bench: Bench, kept: Kept) -> trim.Sizes:
     count = sizes.parameters(sizes.compact_shapes(bench.graph, bench.shapes, kept))
     flops = None
     if bench.recipe.objective.flops_ratio is not None:
-        flops = profiling.flops(rebuild.compact(bench.model, bench.graph, kept).model)
+        small = rebuild.compact(bench.model, bench.graph, kept, compiled=False).model
+        flops = profiling.flops(small)
     return trim.Sizes(count, flops)
 
 
