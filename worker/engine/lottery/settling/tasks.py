@@ -33,8 +33,8 @@ def settle(bench: Bench) -> None:
             raise PruneryError(
                 "dataset_mismatch",
                 "The dataset has no labels, so nothing can be trained on it.",
-                hint='Add labels, or, for a trained model, set start to "trained" and '
-                "training.distillation to 1: it then learns from the dense model.",
+                hint="Add labels in an array named y (y_train), or, for a trained model, set start "
+                'to "trained" and training.distillation to 1: it then learns from the dense model.',
             )
         bench.task = Task(kind=dataset.task)
         lengths.settle(bench)
