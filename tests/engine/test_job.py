@@ -100,7 +100,8 @@ def test_a_parameter_target_is_hit_from_below_and_closely(tmp_path: Path) -> Non
 
 
 def test_protected_layers_keep_every_unit(tmp_path: Path) -> None:
-    done = jobs.prune(tmp_path, {**ALL_ROUNDS, **jobs.ONE_ARM, "protect": ["first"]})
+    recipe = {**ALL_ROUNDS, **jobs.ONE_ARM, "protect": ["first"], "schedule": {"rounds": 1}}
+    done = jobs.prune(tmp_path, recipe)
     kernel = variable_keys(done.compact)["first/kernel"]
     assert tuple(kernel.shape) == (6, 12)
     assert variable_keys(done.compact)["second/kernel"].shape[1] < 12
@@ -146,7 +147,7 @@ def test_nothing_within_the_limit_hands_back_the_dense_model(tmp_path: Path) -> 
 def test_structured_masks_are_what_they_say(
     tmp_path: Path, granularity: str, more: dict[str, Any]
 ) -> None:
-    recipe = {**jobs.merged(WEIGHTS), "granularity": granularity, **more}
+    recipe = {**WEIGHTS, "granularity": granularity, "schedule": {"rounds": 1}, **more}
     done = jobs.prune(tmp_path, recipe)
     mask, _ = ticket.load(done.out / "ticket.npz")
     kernel = mask["second/kernel"]
@@ -170,8 +171,8 @@ def test_the_literal_article_removes_what_lies_below_its_threshold(tmp_path: Pat
 
 
 def test_distillation_is_a_trial_that_the_report_tells_of(tmp_path: Path) -> None:
-    recipe = {**ALL_ROUNDS, **jobs.ONE_ARM, "training": {"distillation": 0.5}}
-    done = jobs.prune(tmp_path, recipe)
+    recipe = {**ALL_ROUNDS, "training": {"distillation": 0.5}, "schedule": {"rounds": 1}}
+    done = jobs.prune(tmp_path, {**recipe, **jobs.ONE_ARM})
     (said,) = [d for d in done.report.method.decisions if d.field == "training.distillation"]
     assert "on validation" in said.why
     assert said.chosen in ("0", "0.5")
@@ -182,6 +183,7 @@ def test_without_labels_a_trained_model_is_retrained_by_its_dense_self(tmp_path:
     model, train = jobs.trained(), jobs.blobs(240)
     np.savez(tmp_path / "unlabelled.npz", x=train.x["x"])
     recipe = {**ALL_ROUNDS, "start": "trained", "training": {"distillation": 1, "epochs": 8}}
+    recipe["schedule"] = {"rounds": 1}
     done = jobs.prune(tmp_path, recipe, model=model, dataset=tmp_path / "unlabelled.npz")
     assert check(done.model, done.out) == []
     told = done.compact.predict(train.x["x"], verbose=0).argmax(-1)

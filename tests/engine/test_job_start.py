@@ -20,7 +20,7 @@ from worker.engine.training import State
 
 def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -> None:
     model = jobs.trained()
-    done = jobs.prune(tmp_path, ALL_ROUNDS, model=model)
+    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "schedule": {"rounds": 1}}, model=model)
     decisions = {d.field: d.chosen for d in done.report.method.decisions}
     assert decisions["start"] == "trained"
     assert decisions["validation"] == "every second test example"
@@ -52,7 +52,7 @@ def test_an_initial_model_is_what_a_trained_upload_is_rewound_to(
 ) -> None:
     initial, model = jobs.net(3), jobs.trained(3)
     initial.save(tmp_path / "initial.keras")
-    recipe = jobs.merged(WEIGHTS, {"start": start})
+    recipe = jobs.merged(WEIGHTS, {"start": start, "schedule": {"rounds": 1}})
     done = jobs.prune(tmp_path, recipe, model=model, initial_model=tmp_path / "initial.keras")
     assert done.report.levels[0].epochs_trained == 0
     _, rewound = ticket.load(done.out / "ticket.npz")

@@ -30,7 +30,7 @@ def test_the_command_in_a_report_makes_the_same_bytes(
     options = DatasetOptions(
         label_column="kind", feature_columns=tuple(columns[:6]), test_fraction=0.3, seed=5
     )
-    recipe = {"objective": {}, "schedule": {"rounds": 2}, "training": {"epochs": 3}, "seed": 4}
+    recipe = {"objective": {}, "schedule": {"rounds": 1}, "training": {"epochs": 2}, "seed": 4}
     first = local.prune(
         Path("net.keras"), Path("my table.csv"), recipe, tmp_path / "first", options
     )
