@@ -10,6 +10,7 @@ from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.rules import shortest
 from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
+from worker.engine.masks import prunable_keys, variable_keys
 
 _NEEDS_LABELS = ("snip", "grasp", "taylor")
 
@@ -78,6 +79,23 @@ def check_past(bench: Bench) -> None:
     if bench.recipe.criterion.name == "movement" and bench.trained and "initial" not in bench.facts:
         why = "The upload is trained and its initial weights are unknown: ranked by magnitude."
         bench.reporter.warn("criterion", why)
+
+
+def tell_frozen(bench: Bench) -> None:
+    """Warn of layers that are cut and cannot learn to do without what went."""
+    kernels = variable_keys(bench.model)
+    frozen = {key for key in prunable_keys(bench.model) if not kernels[key].trainable}
+    cut = {one.key for group in bench.graph.groups.values() for one in group.slices}
+    paths = dict.fromkeys(key.rsplit("/", 1)[0] for key in kernels if key in frozen & cut)
+    protect = bench.recipe.protect
+    layers = [one for one in paths if not any(reach.covers(path, one) for path in protect)]
+    if layers and bench.trains:
+        some = ", ".join(layers)[:200]
+        bench.reporter.warn(
+            "frozen",
+            f"Some layers are frozen, and what is left of them is not trained again: {some}. More "
+            "may go with trainable set to True before the model is saved; or name them in protect.",
+        )
 
 
 def _refuse(found: Iterable[FieldError]) -> None:

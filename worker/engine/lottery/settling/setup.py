@@ -63,6 +63,7 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
     if spec.initial_model is not None:
         _take_initial(bench)
     premises.check_past(bench)
+    premises.tell_frozen(bench)
     return bench
 
 
