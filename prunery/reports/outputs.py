@@ -33,10 +33,12 @@ def is_over(comparison: Comparison, measure: Measure) -> bool:
     return limit is not None and difference is not None and -measure.gain(difference.value) > limit
 
 
-def any_over(report: Report, measure: Measure, language: Language) -> bool:
-    """The same of any output of the model; `measure` is the main one's."""
-    return is_over(report.comparison, measure) or any(
-        is_over(one.comparison, measure_of(report, one.task, language)) for one in report.outputs
+def names_over(report: Report, language: Language) -> tuple[str, ...]:
+    """The same of a model with several outputs: of which ones."""
+    return tuple(
+        one.name
+        for one in report.outputs
+        if is_over(one.comparison, measure_of(report, one.task, language))
     )
 
 

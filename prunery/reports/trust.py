@@ -11,7 +11,7 @@ from prunery.reports.language import Language
 from prunery.reports.levels import worst_allowed
 from prunery.reports.measures import Measure, is_finite
 from prunery.reports.numbers import Numbers
-from prunery.reports.outputs import any_over
+from prunery.reports.outputs import is_over, names_over
 from prunery.specs.report import Interval, Proof, Report
 
 FEW_EXAMPLES = 1_000
@@ -126,9 +126,14 @@ def _test(report: Report, language: Language) -> Check:
 
 def _over(report: Report, measure: Measure, language: Language) -> Iterator[Check]:
     """A size that stayed within the limit where it was chosen may miss it on the test."""
-    if report.verdict.outcome == "smaller" and any_over(report, measure, language):
+    names = ", ".join(names_over(report, language))
+    if report.verdict.outcome == "smaller" and (names or is_over(report.comparison, measure)):
         yield Check(
-            language.gettext("On the test examples the loss is above your limit"),
+            language.gettext(
+                "On the test examples the loss of %(outputs)s is above your limit", outputs=names
+            )
+            if names
+            else language.gettext("On the test examples the loss is above your limit"),
             language.gettext(
                 "The size was chosen on other examples, where it stayed within. "
                 "Take a larger size if the limit is strict."

@@ -28,7 +28,7 @@ from tests.factories import reports
                 "Mean absolute error",
                 "0.100 higher",
                 "5.0%",
-                "above your limit",
+                "the loss of size is above your limit",
                 "size lost",
             ],
         ),
