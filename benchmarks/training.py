@@ -1,6 +1,7 @@
 """How fast an epoch of masked training is, beside `model.fit` and beside the arithmetic alone.
 
     python -m benchmarks.training [--rounds 5] [--epochs 3] [--net mlp --optimizer sgd]
+                                  [--against bound]
 
 Contestants take turns, one training of a few epochs each, round after round, so that a busy machine
 slows all of them alike; medians per epoch and their ratios are printed. All are compiled before the
@@ -185,8 +186,10 @@ def race(contestants: dict[str, Contestant], rounds: int, epochs: int) -> dict[s
     return seconds
 
 
-def run(net: str, optimizer: str, count: int, rounds: int, epochs: int) -> dict[str, Any]:
-    """One table: a net and an optimizer."""
+def run(
+    net: str, optimizer: str, count: int, rounds: int, epochs: int, against: list[str] | None
+) -> dict[str, Any]:
+    """One table: a net and an optimizer, our masked loop against all others or against some."""
     x, y = images(count)
     masked = ours(net, optimizer, x, y, epochs, masked=True)
     contestants: dict[str, Contestant] = {
@@ -199,6 +202,8 @@ def run(net: str, optimizer: str, count: int, rounds: int, epochs: int) -> dict[
     if net == "mlp":
         contestants["bound"] = bound(x, epochs)
         contestants["bound, update"] = bound(x, epochs, OPTIMIZERS[optimizer]())
+    if against:
+        contestants = {n: c for n, c in contestants.items() if n in ("ours, masked", *against)}
     seconds = race(contestants, rounds, epochs)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     ratios = {
@@ -229,10 +234,11 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=60_000)
     parser.add_argument("--net", choices=[*NETS], action="append")
     parser.add_argument("--optimizer", choices=[*OPTIMIZERS], action="append")
+    parser.add_argument("--against", action="append", help="a contestant; all, unless given")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     asked = parser.parse_args()
     results = [
-        run(net, optimizer, asked.examples, asked.rounds, asked.epochs)
+        run(net, optimizer, asked.examples, asked.rounds, asked.epochs, asked.against)
         for net in asked.net or NETS
         for optimizer in asked.optimizer or OPTIMIZERS
     ]
