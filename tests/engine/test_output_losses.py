@@ -13,6 +13,7 @@ from prunery.specs.errors import PruneryError
 from tests.engine import jobs
 from tests.engine.training_nets import blobs
 from tests.engine.two_outputs import bench_for, data, net
+from worker.engine.loading.summary import output_activation
 from worker.engine.lottery.cutting.batches import loss_function
 
 
@@ -168,6 +169,36 @@ def test_a_loss_asked_for_by_name_takes_plain_numbers_where_the_model_gives_such
     bench = bench_for(tmp_path, model, data(tmp_path, "y"), loss=named)
     assert not getattr(bench.loss, "from_logits", False)
     assert not bench.reporter.warnings
+
+
+@pytest.mark.parametrize(
+    ("activation", "mixed", "plain"),
+    [
+        ("softmax", lambda a, b: keras.layers.Average()([a, b]), False),
+        ("softmax", lambda a, b: (a + b) * 0.5, False),
+        (None, lambda a, b: (a + b) * 0.5, True),
+    ],
+)
+def test_what_is_made_of_shares_alone_is_taken_for_no_plain_numbers(
+    tmp_path: Path, activation: str | None, mixed: Any, plain: bool
+) -> None:
+    """The mean of two softmaxes was put through another one, where a loss was named or none was."""
+    inputs = keras.Input((6,), name="x")
+    ends = [keras.layers.Dense(3, activation)(inputs) for _ in range(2)]
+    model = keras.Model(inputs, mixed(*ends))
+    for loss in ("auto", "sparse_categorical_crossentropy"):
+        bench = bench_for(tmp_path, model, data(tmp_path, "y"), loss=loss)
+        assert getattr(bench.loss, "from_logits", False) is plain
+        assert not bench.reporter.warnings
+
+
+def test_a_chain_that_doubles_at_every_step_is_looked_through_once() -> None:
+    inputs = keras.Input((3,), name="x")
+    doubled = keras.layers.Dense(3, "softmax")(inputs)
+    for _ in range(40):
+        doubled = keras.layers.Add()([doubled, doubled])
+    model = keras.Model(inputs, doubled)
+    assert output_activation(model, model.outputs[0]).endswith(" of softmax")
 
 
 def test_one_loss_for_several_outputs_takes_each_as_it_is(tmp_path: Path) -> None:

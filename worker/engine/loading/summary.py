@@ -14,6 +14,8 @@ from worker.engine.loading.build import live_operations
 from worker.engine.loading.first_layers import scales_inputs, table_size
 from worker.engine.loading.models import Loaded
 
+_SHARES = ("softmax", "sigmoid")
+_DEEPEST = 50
 # What makes of plain numbers others: activations, and the arithmetic that one is written in.
 _BOUNDING = (
     *("Softmax", "Sigmoid", "Tanh", "Relu", "ReLU", "LogSoftmax"),
@@ -69,33 +71,57 @@ def _info(tensor: Any, name: str, **more: Any) -> TensorInfo:
     return TensorInfo(name=name, shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype), **more)
 
 
-def output_activation(model: keras.Model, tensor: Any) -> str | None:
-    """Name of the activation that an output comes out of; None where there is none."""
-    for _ in range(50):
-        operation = tensor._keras_history.operation
-        if isinstance(operation, keras.Sequential | keras.src.models.functional.Functional):
-            if operation is model or not operation.outputs:
-                return None
-            tensor = operation.outputs[tensor._keras_history.tensor_index]
-            continue
-        name = _activation_of(operation)
-        if name not in ("passive", "linear"):
-            return name
-        inputs = operation._inbound_nodes[tensor._keras_history.node_index].input_tensors
-        if name == "linear" or not inputs:
+def output_activation(
+    model: keras.Model, tensor: Any, found: dict[int, str | None] | None = None, depth: int = 0
+) -> str | None:
+    """Name of the activation that an output comes out of; None where there is none.
+
+    What is made of shares alone, as the mean of two softmaxes, is no plain number: it is told as
+    "average of softmax". found: by tensor, what is known already.
+    """
+    found = {} if found is None else found
+    if id(tensor) not in found:
+        found[id(tensor)] = None  # while it is looked for
+        if depth < _DEEPEST:
+            found[id(tensor)] = _came_out_of(model, tensor, found, depth + 1)
+    return found[id(tensor)]
+
+
+def _came_out_of(
+    model: keras.Model, tensor: Any, found: dict[int, str | None], depth: int
+) -> str | None:
+    history = tensor._keras_history
+    operation = history.operation
+    if isinstance(operation, keras.Sequential | keras.src.models.functional.Functional):
+        if operation is model or not operation.outputs:
             return None
-        tensor = inputs[0]
-    return None
+        return output_activation(model, operation.outputs[history.tensor_index], found, depth)
+    name = _activation_of(operation)
+    if name not in ("passive", "mixing"):
+        return None if name == "linear" else name
+    inputs = operation._inbound_nodes[history.node_index].input_tensors
+    if name == "passive" and inputs:
+        return output_activation(model, inputs[0], found, depth)
+    inner = ""
+    for one in inputs:
+        inner = output_activation(model, one, found, depth) or ""
+        if inner.rsplit(" ", 1)[-1] not in _SHARES:
+            return None
+    return f"{type(operation).__name__.lower()} of {inner}" if inner else None
 
 
-def _activation_of(operation: Any) -> str | None:
-    if type(operation).__name__ in _BOUNDING:
-        return type(operation).__name__.lower()
-    if type(operation).__name__ in ("Reshape", "Flatten", "Cast", "Dropout", "Identity", "Permute"):
+def _activation_of(operation: Any) -> str:
+    """Its name, or whether an operation is "passive", "linear", or "mixing" what it is given."""
+    kind = type(operation).__name__
+    if kind in _BOUNDING:
+        return kind.lower()
+    if kind in ("Reshape", "Flatten", "Cast", "Dropout", "Identity", "Permute"):
         return "passive"
-    inner = operation.layer if type(operation).__name__ == "TimeDistributed" else operation
+    inner = operation.layer if kind == "TimeDistributed" else operation
     function = getattr(inner, "activation", None)
-    return getattr(function, "__name__", None) if function is not None else "linear"
+    if function is None:
+        return "linear" if hasattr(inner, "kernel") else "mixing"
+    return getattr(function, "__name__", "linear")
 
 
 def _has_residuals(operations: list[Any]) -> bool:
