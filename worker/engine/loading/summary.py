@@ -77,7 +77,7 @@ def output_activation(
     """Name of the activation that an output comes out of; None where there is none.
 
     What is made of shares alone, as the mean of two softmaxes, is no plain number: it is told as
-    "average of softmax". found: by tensor, what is known already.
+    "average(softmax)". found: by tensor, what is known already.
     """
     found = {} if found is None else found
     if id(tensor) not in found:
@@ -105,9 +105,9 @@ def _came_out_of(
     inner = ""
     for one in inputs:
         inner = output_activation(model, one, found, depth) or ""
-        if inner.rsplit(" ", 1)[-1] not in _SHARES:
+        if inner.rstrip(")").rsplit("(", 1)[-1] not in _SHARES:
             return None
-    return f"{type(operation).__name__.lower()} of {inner}" if inner else None
+    return f"{type(operation).__name__.lower()}({inner})" if inner else None
 
 
 def _activation_of(operation: Any) -> str:
