@@ -17,6 +17,7 @@ from app.jobs import creation, durations
 from app.jobs.schemas import Check, CheckRequest
 from app.uploads import service
 from app.uploads.kinds import DATASET, MODEL, UploadTable
+from prunery.screening import splits
 from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import DatasetView, JobRequest, ModelView
@@ -103,12 +104,7 @@ def _decisions(model: ModelView, dataset: DatasetView | None) -> Iterator[Decisi
 
 
 def _splits(dataset: DatasetView, summary: DatasetSummary) -> Iterator[Decision]:
-    options = dataset.options
-    for name, share in (
-        ("validation", options.validation_fraction),
-        ("test", options.test_fraction),
-    ):
-        if name not in summary.examples:
-            chosen = f"{share:g} of the examples, by seed {options.seed}"
-            why = f"The dataset has no {name} examples of its own."
-            yield Decision(field=f"{name}_fraction", chosen=chosen, why=why)
+    for name, share in splits.drawn(dataset.options, summary.examples).items():
+        chosen = f"{share:g} of the examples, by seed {dataset.options.seed}"
+        why = f"The dataset has no {name} examples of its own."
+        yield Decision(field=f"{name}_fraction", chosen=chosen, why=why)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.caller import Identity
 from app.context import Context, Ctx
 from app.http.request_id import request_id_of
+from app.jobs import judgement
 from app.uploads import endpoints as uploads
 from app.uploads import form, service
 from app.uploads.kinds import DATASET, MODEL
@@ -32,8 +32,6 @@ from prunery.specs.models import Prunability
 router = APIRouter(include_in_schema=False)
 WAIT_SECONDS = 8.0
 REFRESH_SECONDS = 3
-TYPICAL_ERROR = 0.1
-TEST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -57,20 +55,15 @@ class Found:
     @property
     def test_examples(self) -> int:
         """How many examples the test will have; 0 where answers are no kinds."""
-        if self.dataset.summary is None:
+        summary = self.dataset.summary
+        if summary is None or not any(label.classes for label in summary.labels):
             return 0
-        if not any(label.classes for label in self.dataset.summary.labels):
-            return 0
-        given = self.dataset.summary.examples
-        if "test" in given:
-            return given["test"]
-        return math.floor(sum(given.values()) * TEST_SHARE)
+        return judgement.test_examples(self.dataset) or 0
 
     @property
     def shows_above(self) -> float:
         """The smallest change that so many examples can show, at one mistake in ten."""
-        share = TYPICAL_ERROR * (1 - TYPICAL_ERROR) / max(self.test_examples, 1)
-        return 1.96 * math.sqrt(share)
+        return judgement.smallest_difference(self.test_examples)
 
 
 @router.get("/check")

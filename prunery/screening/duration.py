@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from prunery.screening import lengths
+from prunery.screening import lengths, splits
 from prunery.specs.base import Wire
 from prunery.specs.datasets import DatasetOptions, DatasetSummary
 from prunery.specs.models import ModelSummary
@@ -114,11 +114,7 @@ def training_examples(dataset: DatasetSummary, options: DatasetOptions) -> int:
     """How many are left for training once what is missing was drawn from them."""
     given = dataset.examples
     examples = given.get("train") or sum(given.values())
-    if "test" not in given:
-        examples = round(examples * (1 - options.test_fraction))
-    if "validation" not in given:
-        examples = round(examples * (1 - options.validation_fraction))
-    return max(1, examples)
+    return max(1, round(examples * (1 - sum(splits.drawn(options, given).values()))))
 
 
 def _epoch(model: ModelSummary, recipe: Recipe, examples: int) -> tuple[float, float]:

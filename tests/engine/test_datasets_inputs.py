@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from prunery.specs.datasets import DatasetOptions
+from prunery.specs.datasets import DatasetOptions, DatasetSummary
 from prunery.specs.errors import PruneryError
 from prunery.specs.models import ModelSummary
 from tests.engine.dataset_files import made, model, npz
-from worker.engine.datasets import canonical
+from worker.engine.datasets import canonical, inspect
 from worker.engine.datasets.scaling import with_scale
 
 RNG = np.random.default_rng(0)
@@ -250,9 +251,21 @@ def _looking_up(entries: int) -> ModelSummary:
 def test_fractions_that_leave_nothing_to_train_on_are_refused(tmp_path: Path) -> None:
     path = npz(tmp_path / "a.npz", x=RNG.random((40, 4)), y=IDS)
     options = DatasetOptions(validation_fraction=0.6, test_fraction=0.5)
-    with pytest.raises(PruneryError) as caught:
-        made(path, model(), options=options)
-    assert [one.pointer for one in caught.value.errors] == ["/validation_fraction"]
+    for look in (partial(made, path, model(), options=options), partial(_looked_at, path, options)):
+        with pytest.raises(PruneryError, match="request_invalid") as caught:
+            look()
+        assert [one.pointer for one in caught.value.errors] == ["/validation_fraction"]
+
+
+def test_fractions_of_splits_that_were_given_do_not_count(tmp_path: Path) -> None:
+    some = {"x_train": RNG.random((40, 4)), "y_train": IDS, "x_test": RNG.random((40, 4))}
+    path = npz(tmp_path / "a.npz", **some, y_test=IDS)
+    found = _looked_at(path, DatasetOptions(validation_fraction=0.6, test_fraction=0.5))
+    assert found.examples == {"train": 40, "test": 40}
+
+
+def _looked_at(path: Path, options: DatasetOptions) -> DatasetSummary:
+    return inspect(path, path.name, options)
 
 
 @pytest.mark.parametrize("named", [{"label_column": "kind"}, {"feature_columns": ("a",)}])

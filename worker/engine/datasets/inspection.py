@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from prunery.screening.splits import base_and_split
+from prunery.screening.splits import base_and_split, drawn
 from prunery.specs.datasets import ArrayInfo, DatasetOptions, DatasetSummary, LabelInfo
 from prunery.specs.errors import PruneryError
 from prunery.specs.job import EngineLimits
@@ -30,6 +30,7 @@ def inspect(
     with tempfile.TemporaryDirectory(prefix="inspect-") as folder:
         source = sources.read(path, filename, options, Path(folder), limits, shape=None)
         infos = tuple(_array(name, array) for name, array in source.arrays.items())
+        drawn(options, {info.split for info in infos})
         return DatasetSummary(
             format=source.format,
             arrays=infos,

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from prunery.screening import fit, labelling
+from prunery.screening.splits import drawn
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineLimits
@@ -215,23 +216,13 @@ class _Preparation:
     ) -> dict[str, dict[str, np.ndarray | None]]:
         """By given split: the parts it is drawn into, with their examples (None: all, in order)."""
         given = "train" if "train" in settled.x else "all"
-        fractions = {
-            name: fraction
-            for name, fraction in (
-                ("validation", self.options.validation_fraction),
-                ("test", self.options.test_fraction),
-            )
-            if name not in settled.x
-        }
+        fractions = drawn(self.options, settled.x)
         count = len(next(iter(settled.x[given].values())))
         rest: dict[str, dict[str, np.ndarray | None]] = {
             name: {name: None} for name in settled.x if name != given
         }
         if not fractions:
             return {given: {"train": None}, **rest}
-        if sum(fractions.values()) >= 1:
-            message = "Together with test_fraction it leaves nothing to train on: write less."
-            raise of_fields([FieldError(pointer="/validation_fraction", message=message)])
         strata = next((plan.strata[given] for plan in plans.values() if plan.strata), None)
         parts = splitting.draw(count, fractions, self.options.seed, strata)
         few = splitting.alone(strata)
