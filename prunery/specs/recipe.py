@@ -130,6 +130,7 @@ class Training(Part):
     distillation: Fraction = 0.0
     precision: Literal["from model", "float32", "mixed_float16", "mixed_bfloat16"] = "from model"
     loop: Literal["auto", "xla", "graph", "fit"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
 
 
 class Recipe(Part):

@@ -78,9 +78,10 @@ def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     from worker.engine.lottery.finish import contest, finish
     from worker.engine.lottery.ladder import climb
     from worker.engine.lottery.reporting import report
+    from worker.engine.lottery.settling.pace import set_up_at_best_pace
 
     began = time.monotonic()
-    bench, trainer, store = _workplace(spec, reporter)
+    bench, trainer, store = _workplace(spec, set_up_at_best_pace(spec, reporter))
     ladder = climb(bench, trainer, store)
     result = finish(bench, store, ladder, contest(bench, trainer, store, ladder))
     runs = []
@@ -95,11 +96,12 @@ def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     from worker.engine.lottery.finish import as_it_is, finish
     from worker.engine.lottery.ladder import finished
     from worker.engine.lottery.reporting import report
+    from worker.engine.lottery.settling.setup import set_up
 
     began = time.monotonic()
     if spec.recipe is None or spec.choose_level is None:
         raise PruneryError("recipe_invalid", "Choosing needs the recipe and a level.")
-    bench, trainer, store = _workplace(spec, reporter)
+    bench, trainer, store = _workplace(spec, set_up(spec, reporter))
     ladder = finished(bench, trainer, store, spec.choose_level)
     result = finish(bench, store, ladder, as_it_is(bench, store, ladder))
     looks = result.comparison.model_copy(update={"test_looks": spec.test_looks})
@@ -107,13 +109,11 @@ def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     return _hand_over(spec, report(bench, ladder, result, time.monotonic() - began))
 
 
-def _workplace(spec: EngineSpec, reporter: Reporter):  # type: ignore[no-untyped-def]
+def _workplace(spec: EngineSpec, bench):  # type: ignore[no-untyped-def]
     from worker.engine.lottery.bench import recipe_hash
     from worker.engine.lottery.levels import LevelStore
-    from worker.engine.lottery.settling.setup import set_up
     from worker.engine.lottery.trainer import Trainer
 
-    bench = set_up(spec, reporter)
     dataset_sha = bench.dataset.sha256 if bench.dataset else None
     levels_dir = spec.levels_dir or bench.folder("levels")
     own_hash = recipe_hash(spec, bench.loaded.sha256, dataset_sha, bench.seed)

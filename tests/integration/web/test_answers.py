@@ -195,6 +195,7 @@ def test_every_field_is_on_the_page_under_its_label() -> None:
 def test_every_part_of_a_recipe_has_a_field() -> None:
     left_to_json = {
         "/preset", "/controls", "/deadline_seconds", "/exports", "/training/loop",
+        "/training/threads",
     }  # fmt: skip
     assert set(_paths(Recipe, "")) - left_to_json == set(fields.BY_POINTER) - {"/more"}
 

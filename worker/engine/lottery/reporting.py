@@ -244,8 +244,10 @@ def _command(bench: Bench) -> str:
         parts += ["--architecture", spec.architecture_filename]
     parts += _reading(spec.dataset_options)
     if bench.trains and bench.recipe.training.loop == "auto":
-        # Loops differ in rounding, and another trial may choose another one.
+        # Loops and threads differ in rounding, and another trial may choose others.
         parts += ["--set", f"training.loop={bench.loop}"]
+    if bench.trains and bench.recipe.training.threads == "auto":
+        parts += ["--set", f"training.threads={threads.in_use()}"]
     return shlex.join([*parts, "--recipe", "report.json", "--out", "again"])
 
 

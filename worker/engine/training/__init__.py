@@ -17,7 +17,7 @@ from worker.engine.training.plan import (
     TrainingPlan,
 )
 from worker.engine.training.recalibration import recalibrate
-from worker.engine.training.run import train
+from worker.engine.training.run import pace, train
 from worker.engine.training.state import State, capture, restore, seed_generators
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "balanced",
     "capture",
     "forget",
+    "pace",
     "recalibrate",
     "restore",
     "seed_generators",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,28 @@ def train(
     return trained
 
 
+def pace(
+    model: keras.Model, split: Split, plan: TrainingPlan, *, scale: Scale | None = None
+) -> float | None:
+    """Milliseconds that a step of such a training takes in the loop that it would run in.
+
+    The model is left as it was, and the loop is kept for the training itself. None where no loop is
+    timed: of Keras' own steps, of too few, or where XLA was asked for and can't be had.
+    """
+    if plan.loop == "fit":
+        return None
+    wide = aligned(model, plan)
+    trained = model if wide is None else wide.model
+    before = capture(model)
+    restore(trained, None, before if wide is None else wide.widen(before))
+    tried = replace(plan, loop="auto")
+    with _course(trained, split, None, tried, None, scale, None, plan.seed) as course:
+        course.begin(None, {})
+        choice = course.choice
+    restore(model, None, before)
+    return choice.milliseconds_per_step.get(choice.kind if plan.loop == "auto" else plan.loop)
+
+
 def _train(
     model: keras.Model,
     split: Split,
@@ -91,8 +114,34 @@ def _train(
     checkpoint_seconds: float = 30.0,
 ) -> Trained:
     """Train this very model, in the widths that it has."""
-    arrays, layout, teaching = _assemble(model, split, plan, scale, teacher)
     seed = plan.seed if state is None or state.seed is None else state.seed
+    with _course(model, split, validation, plan, masks, scale, teacher, seed) as course:
+        course.report, course.checkpoint_to = on_step, checkpoint_to
+        course.checkpoint_seconds = checkpoint_seconds
+        if resume_from is None:
+            course.begin(state, masks or {})
+        else:
+            try:
+                course.resume(Checkpoint.load(resume_from))
+            except (KeyError, TypeError, ValueError) as error:
+                raise StaleCheckpointError(str(error)) from error
+        course.epochs()
+        return course.finish()
+
+
+@contextmanager
+def _course(
+    model: keras.Model,
+    split: Split,
+    validation: Split | None,
+    plan: TrainingPlan,
+    masks: Masks | None,
+    scale: Scale | None,
+    teacher: keras.Model | None,
+    seed: int,
+) -> Iterator[Course]:
+    """A training that has not begun: its data laid out, its loop found."""
+    arrays, layout, teaching = _assemble(model, split, plan, scale, teacher)
     feed = Feed(
         arrays,
         batch=plan.batch_size,
@@ -108,18 +157,7 @@ def _train(
             validation, scale, plan.metric, plan.loss, plan.loss_weights, plan.gauge or plan.metric
         )
         standing = Standing(loop.step, plan, split, scale, seed)
-        course = Course(loop, feed, judge, plan, standing)
-        course.report, course.checkpoint_to = on_step, checkpoint_to
-        course.checkpoint_seconds = checkpoint_seconds
-        if resume_from is None:
-            course.begin(state, masks or {})
-        else:
-            try:
-                course.resume(Checkpoint.load(resume_from))
-            except (KeyError, TypeError, ValueError) as error:
-                raise StaleCheckpointError(str(error)) from error
-        course.epochs()
-        return course.finish()
+        yield Course(loop, feed, judge, plan, standing)
 
 
 def _assemble(
