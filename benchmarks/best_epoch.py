@@ -20,7 +20,7 @@ import numpy as np
 from worker.engine.datasets import Split
 from worker.engine.evaluation import MeanSkill, Metric, choose_metric, mean_skill
 from worker.engine.training import TrainingPlan, train
-from worker.engine.training.stopping import Patience
+from worker.engine.training.epochs.stopping import Patience
 
 EPOCHS, PATIENCE = 80, 20
 CLOTHES = Path("examples/fashion_mnist/fashion_mnist_sample.npz")

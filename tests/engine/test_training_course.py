@@ -13,9 +13,9 @@ from prunery.specs.recipe import Training
 from tests.engine.training_nets import Arrays, Scaled, blobs, half_masks, mlp, rich, weights
 from worker.engine.evaluation import choose_metric
 from worker.engine.training import Enough, TrainingPlan, capture, recalibrate, train
+from worker.engine.training.epochs.stopping import Patience
 from worker.engine.training.optimizers import is_spent, make
 from worker.engine.training.rates import peak_rate, rate_trace
-from worker.engine.training.stopping import Patience
 
 LOSS = "sparse_categorical_crossentropy"
 schedules = keras.optimizers.schedules

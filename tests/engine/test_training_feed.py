@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.engine.training_nets import Arrays, Scaled, blobs, rich
 from worker.engine.training import TrainingPlan, capture, train
-from worker.engine.training.feed import Feed
+from worker.engine.training.compiled.feed import Feed
 
 LOSS = "sparse_categorical_crossentropy"
 

@@ -10,10 +10,11 @@ import pytest
 
 from tests.engine.training_nets import Arrays, blobs, half_masks, mlp, weights
 from worker.engine.evaluation import choose_metric, predict
-from worker.engine.training import TrainingPlan, capture, loops, train
-from worker.engine.training.choice import CLEAR_WIN, LONG_MILLISECONDS, decided, expected
-from worker.engine.training.loop import Loop
-from worker.engine.training.step import Layout
+from worker.engine.training import TrainingPlan, capture, train
+from worker.engine.training.compiled import loops
+from worker.engine.training.compiled.choice import CLEAR_WIN, LONG_MILLISECONDS, decided, expected
+from worker.engine.training.compiled.loop import Loop
+from worker.engine.training.compiled.step import Layout
 
 LOSS = "sparse_categorical_crossentropy"
 

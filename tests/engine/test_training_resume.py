@@ -59,7 +59,7 @@ def _equal(one: State, other: State) -> None:
 )
 def test_interrupted_at_random_steps_it_ends_bit_equal(tmp_path, monkeypatch, plan, resident):
     # Calls of few steps: an interruption can then fall anywhere.
-    monkeypatch.setattr("worker.engine.training.course.LONGEST_CALL", 2)
+    monkeypatch.setattr("worker.engine.training.epochs.course.LONGEST_CALL", 2)
     plan = TrainingPlan(**{**plan.__dict__, "resident_bytes": resident})
     split, validation, masks = blobs(70), blobs(30, seed=8), half_masks(rich())
     model = rich()

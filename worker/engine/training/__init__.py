@@ -1,11 +1,11 @@
 """Training in a compiled loop: masks hold at every step, a state comes back whole.
 
-run.train -> loops (kept) -> loop (many steps a call) -> step (forward, loss, backward, mask)
+run.train -> epochs.course -> compiled.loop (many steps a call) -> compiled.step (one, as a graph)
 """
 
-from worker.engine.training.checkpoint import StaleCheckpointError
 from worker.engine.training.classes import balanced
-from worker.engine.training.loops import forget
+from worker.engine.training.compiled.loops import forget
+from worker.engine.training.epochs.checkpoint import StaleCheckpointError
 from worker.engine.training.plan import (
     ALL_EPOCHS,
     Enough,

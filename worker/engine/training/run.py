@@ -13,18 +13,18 @@ import numpy as np
 
 from worker.engine.calling import Scale, Split, flat_inputs, flat_labels
 from worker.engine.masks import Masks
-from worker.engine.training import loops
 from worker.engine.training.alignment import aligned
-from worker.engine.training.checkpoint import Checkpoint, StaleCheckpointError
 from worker.engine.training.classes import class_weights
-from worker.engine.training.course import Course
+from worker.engine.training.compiled import loops
+from worker.engine.training.compiled.feed import Feed
+from worker.engine.training.compiled.step import Layout
 from worker.engine.training.distillation import Teaching, teach
-from worker.engine.training.feed import Feed
-from worker.engine.training.judge import Judge
+from worker.engine.training.epochs.checkpoint import Checkpoint, StaleCheckpointError
+from worker.engine.training.epochs.course import Course
+from worker.engine.training.epochs.judge import Judge
+from worker.engine.training.epochs.standing import Standing
 from worker.engine.training.plan import Progress, Trained, TrainingPlan
-from worker.engine.training.standing import Standing
 from worker.engine.training.state import State, capture, restore, restore_slots
-from worker.engine.training.step import Layout
 
 
 def train(

@@ -16,8 +16,8 @@ import tensorflow as tf
 from keras.src.layers.convolutional.base_conv import BaseConv
 from keras.src.layers.convolutional.base_depthwise_conv import BaseDepthwiseConv
 
-from worker.engine.training.feed import Feed, Piece
-from worker.engine.training.loop import LONGEST_CALL, Loop
+from worker.engine.training.compiled.feed import Feed, Piece
+from worker.engine.training.compiled.loop import LONGEST_CALL, Loop
 from worker.engine.training.plan import LoopChoice, LoopKind
 
 # Fewer steps than this do not repay a second compilation.

@@ -10,11 +10,11 @@ import numpy as np
 
 from worker.engine.arrays import Arrays
 from worker.engine.calling import Scale, Split
-from worker.engine.training.checkpoint import Moment
+from worker.engine.training.compiled.step import Step
+from worker.engine.training.epochs.checkpoint import Moment
 from worker.engine.training.plan import TrainingPlan
 from worker.engine.training.recalibration import recalibrate
 from worker.engine.training.state import Places, State
-from worker.engine.training.step import Step
 from worker.engine.variables import Held, put, put_all, read
 
 

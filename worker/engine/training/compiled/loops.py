@@ -17,11 +17,11 @@ import keras
 from worker.engine.calling import Scale
 from worker.engine.profiling import parameters
 from worker.engine.training import optimizers
+from worker.engine.training.compiled.loop import Loop
+from worker.engine.training.compiled.step import Layout, Step
 from worker.engine.training.distillation import Teaching
-from worker.engine.training.loop import Loop
 from worker.engine.training.plan import TrainingPlan
 from worker.engine.training.state import capture, restore
-from worker.engine.training.step import Layout, Step
 
 _LOOPS: OrderedDict[str, Loop] = OrderedDict()
 # Each keeps a model and its compiled programs alive: of small models there may be more, as

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from worker.engine.arrays import Arrays
-from worker.engine.training.feed import Feed
+from worker.engine.training.compiled.feed import Feed
+from worker.engine.training.epochs.stopping import Patience
 from worker.engine.training.plan import EpochRecord, LoopChoice, TrainingPlan
 from worker.engine.training.state import State
-from worker.engine.training.stopping import Patience
 
 # Raised when what a checkpoint holds changes its meaning: older ones are then not gone on with.
 LAYOUT = 2

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from worker.engine.masks import Masks
-from worker.engine.training import stopping
-from worker.engine.training.checkpoint import Checkpoint, fingerprint
-from worker.engine.training.choice import choose_loop
-from worker.engine.training.feed import Feed
-from worker.engine.training.judge import Judge
-from worker.engine.training.loop import LONGEST_CALL, Loop
+from worker.engine.training.compiled.choice import choose_loop
+from worker.engine.training.compiled.feed import Feed
+from worker.engine.training.compiled.loop import LONGEST_CALL, Loop
+from worker.engine.training.epochs import stopping
+from worker.engine.training.epochs.checkpoint import Checkpoint, fingerprint
+from worker.engine.training.epochs.judge import Judge
+from worker.engine.training.epochs.standing import Standing
 from worker.engine.training.plan import (
     ALL_EPOCHS,
     Enough,
@@ -27,7 +28,6 @@ from worker.engine.training.plan import (
     TrainingPlan,
 )
 from worker.engine.training.rates import rate_trace
-from worker.engine.training.standing import Standing
 from worker.engine.training.state import State, restore, seed_generators
 
 _CALL_SECONDS = 0.5

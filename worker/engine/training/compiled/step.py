@@ -21,7 +21,7 @@ from worker.engine.calling import (
     scaled,
 )
 from worker.engine.training import distillation
-from worker.engine.training.precision import computed_in
+from worker.engine.training.compiled.precision import computed_in
 from worker.engine.training.slots import (
     innermost,
     is_elementwise,

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from worker.engine.training.feed import Piece
+from worker.engine.training.compiled.feed import Piece
+from worker.engine.training.compiled.step import Step
 from worker.engine.training.plan import LoopChoice, LoopKind
-from worker.engine.training.step import Step
 
 LONGEST_CALL = 1024
 

@@ -1,0 +1,1 @@
+"""What happens between epochs: judged, kept in a checkpoint, taken back, stopped."""
