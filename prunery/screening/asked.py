@@ -5,14 +5,14 @@ Judged at job creation, before queueing; pointers go into the recipe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from prunery.screening import allowlist, labelling, lengths
 from prunery.specs import metrics
-from prunery.specs.datasets import DatasetSummary, LabelInfo
+from prunery.specs.datasets import DatasetSummary
 from prunery.specs.errors import FieldError
-from prunery.specs.models import ModelSummary, TaskKind
-from prunery.specs.recipe import ClassWeights, Recipe, Rewind
+from prunery.specs.models import ModelSummary
+from prunery.specs.recipe import Recipe, Rewind
 
 # What Keras calls its losses besides their full names.
 _LOSS_ALIASES = ("bce", "kld", "mae", "mape", "mse", "msle")
@@ -53,12 +53,12 @@ def against(
         yield _wrong("criterion/name", 'Needs labels: add them, or write "magnitude".')
     if recipe.data.resize != "auto" and dataset.format != "image_folders":
         yield _wrong("data/resize", labelling.ONLY_PHOTOS)
-    yield from _labels(model, dataset, recipe)
     yield from _rewind_point(dataset, recipe)
-    yield from _metric(model, dataset, recipe)
-    weights = recipe.training.class_weight
-    if weights is not None:
-        yield from _class_weight(model, dataset, weights)
+
+
+def learns_from_dense(recipe: Recipe) -> bool:
+    """Without labels, a trained upload is the only teacher."""
+    return recipe.start == "trained" and recipe.training.distillation == 1
 
 
 def _has_answers(model: ModelSummary, dataset: DatasetSummary) -> bool:
@@ -104,63 +104,6 @@ def too_late(rewind: Rewind, epochs: int, steps: int) -> str | None:
     if rewind.to == "step" and rewind.at >= steps:
         return f"The dense training has at most {steps} steps: write a smaller number."
     return None
-
-
-def _labels(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
-    if len(model.outputs) != 1 or len(dataset.labels) != 1:
-        return
-    label, shape = dataset.labels[0], model.outputs[0].shape
-    shapes = [info.shape for info in dataset.arrays if info.name == label.array]
-    single = not shapes or len(shapes[0]) == 1 or shapes[0][1:] == (1,)
-    own = model.compiled.loss if model.compiled is not None else None
-    loss = (own or "") if recipe.training.loss == "auto" else recipe.training.loss
-    width = shape[-1] if shape else 1
-    message = labelling.refusal(recipe.data.labels, label.kind, width, single, loss.lower())
-    if message is not None:
-        yield _wrong("data/labels", message)
-
-
-def _metric(model: ModelSummary, dataset: DatasetSummary, recipe: Recipe) -> Iterator[FieldError]:
-    asked, task = recipe.training.metric, _task(model, dataset)
-    if asked == "auto" or task is None:
-        return
-    name, fitting = metrics.canonical(asked), metrics.FITTING[task]
-    if name in metrics.known() and name not in fitting:
-        message = f'Does not fit a {task} task: write one of {", ".join(fitting)}, or "auto".'
-        yield _wrong("training/metric", message)
-
-
-def _task(model: ModelSummary, dataset: DatasetSummary) -> TaskKind | None:
-    """The task where labels of whole examples leave no doubt; else None."""
-    if len(model.outputs) != 1 or len(dataset.labels) != 1 or len(model.outputs[0].shape) != 1:
-        return None
-    width, kind = model.outputs[0].shape[0], dataset.labels[0].kind
-    if kind == "strings" or (kind == "integers" and width != 1):
-        return "binary" if width == 1 else "multiclass"
-    return "regression" if kind == "values" and width == 1 else None
-
-
-def _class_weight(
-    model: ModelSummary, dataset: DatasetSummary, weights: ClassWeights
-) -> Iterator[FieldError]:
-    if weights == "balanced" or len(model.outputs) != 1 or len(dataset.labels) != 1:
-        found = [label for label in dataset.labels if label.kind in ("values", "per_position")]
-        if found and len(found) == len(dataset.labels):
-            yield _wrong("training/class_weight", "The labels are no classes: leave it out.")
-    elif isinstance(weights, dict):
-        inside = weights.get(model.outputs[0].name, weights)
-        yield from _classes(dataset.labels[0], inside if isinstance(inside, dict) else {})
-
-
-def _classes(label: LabelInfo, weights: Mapping[str, object]) -> Iterator[FieldError]:
-    if label.kind in ("values", "per_position"):
-        yield _wrong("training/class_weight", "The labels are no classes: leave it out.")
-        return
-    for name in weights:
-        if label.classes and name not in label.classes:
-            some = ", ".join(label.classes[:20])
-            message = f"There is no class {name[:80]!r}; classes are: {some[:300]}."
-            yield _wrong(f"training/class_weight/{_escaped(name)}", message)
 
 
 def _optimizers() -> frozenset[str]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from prunery.screening import asked, reach
-from prunery.specs.datasets import ArrayInfo, DatasetSummary, LabelInfo
-from prunery.specs.errors import FieldError, of_fields
-from prunery.specs.models import ModelSummary, Prunability, TensorInfo
+from prunery.screening import answers, asked, class_weights, outputs, reach, roles
+from prunery.screening.answers import Answers
+from prunery.screening.outputs import Output
+from prunery.screening.shapes import Shape, same, text
+from prunery.screening.splits import Split
+from prunery.specs import metrics
+from prunery.specs.datasets import ArrayInfo, DatasetSummary
+from prunery.specs.errors import FieldError, PruneryError, of_fields
+from prunery.specs.models import ModelSummary, Prunability, TaskKind, TensorInfo
 from prunery.specs.recipe import Recipe
 
 # Where findings of the files point; all others point into the recipe.
 FILES = "/dataset"
-Shape = tuple[int | None, ...]
-_X = ("x", "data", "input", "inputs", "image", "images", "features")
-_NUMERIC = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "log_cosh", "poisson")
 
 
 def match(
@@ -55,34 +57,42 @@ def _data(
             message = "Needed unless recipe.training.epochs is 0."
             yield FieldError(pointer="/dataset", message=message)
         return
-    arrays = {info.name: info for info in dataset.arrays if info.split in ("train", "all")}
-    for tensor in model.inputs:
-        yield from _input(tensor, arrays, model, dataset)
-    if len(model.outputs) == 1:
-        yield from _output(model, arrays, dataset, recipe)
-
-
-def _input(
-    tensor: TensorInfo,
-    arrays: dict[str, ArrayInfo],
-    model: ModelSummary,
-    dataset: DatasetSummary,
-) -> Iterator[FieldError]:
-    info = arrays.get(tensor.name)
-    if info is None and len(model.inputs) == 1:
-        info = next((arrays[name] for name in _X if name in arrays), None)
-    if info is None:
+    splits: dict[Split, dict[str, ArrayInfo]] = {}
+    for info in dataset.arrays:
+        splits.setdefault(info.split, {})[info.name] = info
+    arrays = splits.get("train") or splits.get("all") or {}
+    ends = outputs.of(model, recipe.training.loss)
+    shapes = {name: info.shape[1:] for name, info in arrays.items()}
+    try:
+        found = roles.assign(shapes, model, dataset.columns or (), outputs.unasked(ends))
+    except PruneryError as error:
+        # Which input of several takes pictures is told by their size, which is settled later.
+        if dataset.format != "image_folders" or len(model.inputs) == 1:
+            yield from error.errors
         return
+    yield from roles.lacking(found, splits)
+    for tensor in model.inputs:
+        info = arrays[found.inputs[tensor.name]]
+        if tensor.name in (dataset.columns or ()) and info.name == "x":
+            continue  # a column of a table is one number
+        yield from _input(tensor, info, dataset)
+    if not found.outputs:
+        yield from _unlabelled(model, recipe)
+    else:
+        yield from _labelled(model, dataset, recipe, ends, arrays, found)
+
+
+def _input(tensor: TensorInfo, info: ArrayInfo, dataset: DatasetSummary) -> Iterator[FieldError]:
     found = info.shape[1:]
     if info.dtype == "string":
         message = "holds texts: turn them into numbers before uploading."
         yield FieldError(pointer=f"/dataset/{info.name}", message=message)
     elif dataset.format == "image_folders":
         if len(tensor.shape) not in (2, 3):
-            message = f"The model takes examples of shape {_text(tensor.shape)}, not images."
+            message = f"The model takes examples of shape {text(tensor.shape)}, not images."
             yield FieldError(pointer="/dataset", message=message)
-    elif not (_same(found, tensor.shape) or _up_to_ones(found, tensor.shape)):
-        message = f"expected examples of shape {_text(tensor.shape)}, found {_text(found)}"
+    elif not (same(found, tensor.shape) or _up_to_ones(found, tensor.shape)):
+        message = f"expected examples of shape {text(tensor.shape)}, found {text(found)}"
         yield FieldError(
             pointer=f"/dataset/{info.name}", message=message + _mend(found, tensor.shape)
         )
@@ -90,6 +100,64 @@ def _input(
         expected, numbers = beyond
         message = f"expected {expected}, found {numbers}"
         yield FieldError(pointer=f"/dataset/{info.name}", message=message)
+
+
+def _unlabelled(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
+    if _reproduces(model):
+        yield from _metric("autoencoder", recipe)
+        if recipe.training.class_weight is not None:
+            yield FieldError(pointer="/training/class_weight", message=class_weights.NO_CLASSES)
+    elif recipe.training.epochs and not asked.learns_from_dense(recipe):
+        name = model.outputs[0].name
+        message = f"expected labels for the output {name!r}: an array y; found none"
+        yield FieldError(pointer="/dataset/y", message=message)
+
+
+def _reproduces(model: ModelSummary) -> bool:
+    single = len(model.inputs) == len(model.outputs) == 1
+    return single and model.inputs[0].shape == model.outputs[0].shape
+
+
+def _labelled(
+    model: ModelSummary,
+    dataset: DatasetSummary,
+    recipe: Recipe,
+    ends: tuple[Output, ...],
+    arrays: dict[str, ArrayInfo],
+    found: roles.Roles,
+) -> Iterator[FieldError]:
+    infos = {label.array: label for label in dataset.labels}
+    given = {
+        output.info.name: Answers(
+            output=output,
+            array=arrays[found.outputs[output.info.name]],
+            info=infos.get(found.outputs[output.info.name]),
+            forced=recipe.data.labels if index == 0 else "auto",
+            folders=dataset.format == "image_folders",
+        )
+        for index, output in enumerate(ends)
+        if output.info.name in found.outputs
+    }
+    training = recipe.training
+    loss = training.loss if training.loss != "auto" and training.epochs else None
+    wrong = [one for answer in given.values() for one in answers.unfit(answer, loss, len(ends))]
+    yield from wrong
+    if wrong:
+        return  # what else would be said follows from it
+    unasked = outputs.unasked(ends) if training.epochs else ()
+    judged = next((one for name, one in given.items() if name not in unasked), None)
+    if judged is not None and judged.task is not None:
+        yield from _metric(judged.task, recipe)
+    if training.class_weight is not None:
+        names = [end.name for end in model.outputs]
+        yield from class_weights.unfit(training.class_weight, given, names)
+
+
+def _metric(task: TaskKind, recipe: Recipe) -> Iterator[FieldError]:
+    name, fitting = metrics.canonical(recipe.training.metric), metrics.FITTING[task]
+    if name in metrics.known() and name not in fitting:
+        message = f'Does not fit a {task} task: write one of {", ".join(fitting)}, or "auto".'
+        yield FieldError(pointer="/training/metric", message=message)
 
 
 def beyond_table(
@@ -106,97 +174,11 @@ def beyond_table(
     return expected, f"numbers from {low:g} to {high:g}"
 
 
-def _output(
-    model: ModelSummary,
-    arrays: dict[str, ArrayInfo],
-    dataset: DatasetSummary,
-    recipe: Recipe,
-) -> Iterator[FieldError]:
-    tensor = model.outputs[0]
-    label = next((info for info in dataset.labels if info.array == tensor.name), None)
-    if label is None and len(dataset.labels) == 1:
-        label = dataset.labels[0]
-    if label is None:
-        reproduces = len(model.inputs) == 1 and model.inputs[0].shape == tensor.shape
-        if recipe.training.epochs and len(arrays) <= len(model.inputs) and not reproduces:
-            message = f"expected labels for the output {tensor.name!r}: an array y; found none"
-            yield FieldError(pointer="/dataset/y", message=message)
-        return
-    if len(tensor.shape) != 1 or tensor.shape[0] is None:
-        return
-    yield from _classes(tensor, label, tensor.shape[0])
-    yield from _wide(tensor, label, arrays, tensor.shape[0])
-    yield from _loss(label, tensor.shape[0], recipe)
-
-
-def _classes(tensor: TensorInfo, label: LabelInfo, width: int) -> Iterator[FieldError]:
-    units = 2 if width == 1 else width
-    if label.kind == "strings":
-        count = len(label.classes or ())
-        if count > units:
-            message = f"expected at most {units} classes, found {count}"
-            yield FieldError(pointer=f"/dataset/{label.array}", message=message)
-        return
-    if label.kind != "integers" or width == 1 or label.minimum is None or label.maximum is None:
-        return
-    in_range = label.minimum >= 0 and label.maximum < units
-    if not in_range and len(label.classes or ()) != units:
-        message = (
-            f"expected labels from 0 to {units - 1} for the {units} units of {tensor.name!r}, "
-            f"found labels from {label.minimum:g} to {label.maximum:g}"
-        )
-        yield FieldError(pointer=f"/dataset/{label.array}", message=message)
-
-
-def _wide(
-    tensor: TensorInfo, label: LabelInfo, arrays: dict[str, ArrayInfo], width: int
-) -> Iterator[FieldError]:
-    info = arrays.get(label.array)
-    if label.kind not in ("one_hot", "multi_label") or info is None or len(info.shape) != 2:
-        return
-    if info.shape[1] != width:
-        message = f"expected {width} columns for {tensor.name!r}, found {info.shape[1]}"
-        yield FieldError(pointer=f"/dataset/{label.array}", message=message)
-
-
-def _loss(label: LabelInfo, width: int, recipe: Recipe) -> Iterator[FieldError]:
-    loss = recipe.training.loss
-    if loss == "auto" or not recipe.training.epochs:
-        return
-    instead = better_loss(loss.lower(), label.kind, width)
-    if instead is not None:
-        message = f"{loss!r} does not fit these labels and {width} output units; write {instead}."
-        yield FieldError(pointer="/training/loss", message=message)
-
-
-def better_loss(loss: str, labels: str, width: int) -> str | None:
-    """What to write instead of a loss that cannot work; None where it can."""
-    numeric = any(word in loss for word in _NUMERIC)
-    if width == 1 and "categorical" in loss:
-        return "binary_crossentropy for two classes, or mean_squared_error for numbers"
-    if width > 1 and labels in ("integers", "strings") and "categorical" not in loss:
-        return "sparse_categorical_crossentropy"
-    if labels == "multi_label" and "categorical" in loss:
-        return "binary_crossentropy"
-    if labels == "strings" and numeric:
-        return "binary_crossentropy"
-    if labels == "values" and width > 1 and "sparse" in loss:
-        return "mean_squared_error"
-    return None
-
-
-def _same(found: Shape, wanted: Shape) -> bool:
-    return len(found) == len(wanted) and all(
-        want is None or size is None or size == want
-        for size, want in zip(found, wanted, strict=True)
-    )
-
-
 def _up_to_ones(found: Shape, wanted: Shape) -> bool:
     """One axis of size 1 more or less is added or dropped by the engine."""
     longer, shorter = (found, wanted) if len(found) > len(wanted) else (wanted, found)
     return any(
-        size == 1 and _same(longer[:axis] + longer[axis + 1 :], shorter)
+        size == 1 and same(longer[:axis] + longer[axis + 1 :], shorter)
         for axis, size in enumerate(longer)
     )
 
@@ -208,8 +190,3 @@ def _mend(found: Shape, wanted: Shape) -> str:
     if sorted(sizes) == sorted(targets):
         return "; the axes are in another order, transpose them"
     return f"; x.reshape(len(x), {', '.join(map(str, wanted))}) would do"
-
-
-def _text(shape: Shape) -> str:
-    sizes = ["any" if size is None else str(size) for size in shape]
-    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"

@@ -26,7 +26,7 @@ def _is_recognised(phrase: Phrase) -> bool:
 
 def test_quoted_sentences_are_told_in_turn() -> None:
     said = "y: expected labels of shape (3), found 4 classes."
-    assert plain(said, RUSSIAN) == "y: ожидается: ответы формы (3); в файле: классов: 4."
+    assert plain(said, RUSSIAN) == "y: ожидаются ответы формы (3); в файле: классов: 4."
 
 
 def test_sentences_in_a_row_are_told_one_by_one() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from prunery.screening.outputs import Output
+from prunery.screening.shapes import text
 from prunery.specs.errors import FieldError, PruneryError
-from worker.engine.datasets.plans import MAX_NAMED_CLASSES, Convert, Output, Plan, one_hot
-from worker.engine.datasets.refusals import mismatch, shape_text
+from worker.engine.datasets.plans import MAX_NAMED_CLASSES, Convert, Plan, one_hot
+from worker.engine.datasets.refusals import mismatch
 
 BINARY_HINT = "A sigmoid output with a binary loss takes labels 0 and 1."
 
@@ -23,7 +25,7 @@ def classes(
     if len(output.info.shape) > 1:
         raise mismatch(
             output.info.name,
-            f"labels of shape {shape_text(output.info.shape)}",
+            f"labels of shape {text(output.info.shape)}",
             "one class for each example",
             "This model answers at every position: its labels must have positions too.",
         )
@@ -60,11 +62,7 @@ def _conversion(lookup: Convert, units: int, *, wide: bool, binary: bool) -> Con
 
 def _check_loss(output: Output) -> None:
     """Raise `loss_mismatch` where the loss cannot work with one class for each example."""
-    instead = None
-    if output.width == 1 and "categorical" in output.loss:
-        instead = "binary_crossentropy"
-    elif output.width != 1 and ("binary" in output.loss or output.is_numeric):
-        instead = "sparse_categorical_crossentropy"
+    instead = output.instead_for_classes
     if instead is not None:
         units = f"{output.width} unit" + ("" if output.width == 1 else "s")
         raise PruneryError(

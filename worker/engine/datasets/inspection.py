@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from prunery.screening.roles import TARGETS
 from prunery.screening.splits import base_and_split, drawn
 from prunery.specs.datasets import ArrayInfo, DatasetOptions, DatasetSummary, LabelInfo
 from prunery.specs.errors import PruneryError
@@ -17,7 +18,6 @@ from worker.engine.datasets import source as sources
 from worker.engine.datasets.chunks import chunks
 from worker.engine.datasets.plans import MAX_NAMED_CLASSES
 from worker.engine.datasets.raw import Source
-from worker.engine.datasets.roles import _TARGETS
 
 Kind = Literal["integers", "strings", "one_hot", "multi_label", "values", "per_position", "none"]
 
@@ -65,7 +65,7 @@ def _labels(source: Source) -> list[LabelInfo]:
     bases: dict[str, list[np.ndarray]] = {}
     for name, array in source.arrays.items():
         base, _ = base_and_split(name)
-        if base in _TARGETS or array.dtype.kind == "U":
+        if base in TARGETS or base.startswith("y_") or array.dtype.kind == "U":
             bases.setdefault(base, []).append(array)
     return [_describe(base, arrays, source) for base, arrays in bases.items()]
 

@@ -15,14 +15,16 @@ import numpy as np
 
 from prunery.screening import labelling
 from prunery.screening.labelling import LabelKind
+from prunery.screening.outputs import Output
+from prunery.screening.shapes import same, text
 from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.models import TaskKind
 from worker.engine.datasets import positions
 from worker.engine.datasets.chunks import chunks
 from worker.engine.datasets.classes import BINARY_HINT, classes, enough
 from worker.engine.datasets.occurrences import Numbers, range_text
-from worker.engine.datasets.plans import Output, Plan, argmax, default_names, floats
-from worker.engine.datasets.refusals import mismatch, shape_text
+from worker.engine.datasets.plans import Plan, argmax, default_names, floats
+from worker.engine.datasets.refusals import mismatch
 
 
 def plan(
@@ -43,18 +45,18 @@ def plan(
         _require(forced, _kind(arrays, numbers), output, single=shape in ((), (1,)))
     if shape in ((), (1,)) and len(output.info.shape) <= 1:
         return _single(arrays, output, named, forced, numbers)
-    if shape == output.info.shape or fits(shape, output.info.shape):
+    if shape == output.info.shape or same(shape, output.info.shape):
         return _alike(arrays, output, forced, numbers)
     places = output.info.shape[:-1]
-    if len(output.info.shape) > 1 and (fits(shape, places) or fits(shape, (*places, 1))):
+    if len(output.info.shape) > 1 and (same(shape, places) or same(shape, (*places, 1))):
         return positions.numbered(output, numbers)
-    expected = f"labels of shape {shape_text(output.info.shape)}"
+    expected = f"labels of shape {text(output.info.shape)}"
     if places:
-        expected += f" or, for class numbers, {shape_text(places)}"
+        expected += f" or, for class numbers, {text(places)}"
     raise mismatch(
         output.info.name,
         expected,
-        shape_text(shape),
+        text(shape),
         "Give one label for each example, in the shape of the model's output.",
     )
 
@@ -168,9 +170,3 @@ def _one_each(array: np.ndarray) -> bool:
 
 def _column(block: np.ndarray) -> np.ndarray:
     return np.asarray(block, np.float32).reshape(len(block), 1)
-
-
-def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        want is None or size == want for size, want in zip(shape, wanted, strict=True)
-    )

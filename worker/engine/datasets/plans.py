@@ -7,45 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from prunery.specs.models import TaskKind, TensorInfo
+from prunery.specs.models import TaskKind
 
 MAX_NAMED_CLASSES = 1_000
 Convert = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Output:
-    """An output of the model, as far as labels are concerned."""
-
-    info: TensorInfo
-    loss: str
-    activation: str
-
-    @property
-    def width(self) -> int | None:
-        """Size of the last axis: the number of classes, where there are classes."""
-        return self.info.shape[-1] if self.info.shape else 1
-
-    @property
-    def wants_one_hot(self) -> bool:
-        """Tell whether the loss compares distributions, not class numbers."""
-        return "categorical" in self.loss and "sparse" not in self.loss
-
-    @property
-    def is_sparse(self) -> bool:
-        """Tell whether the loss takes class numbers."""
-        return "sparse" in self.loss
-
-    @property
-    def is_numeric(self) -> bool:
-        """Tell whether the loss is one for numbers."""
-        words = ("squared", "absolute", "mse", "mae", "mape", "msle", "huber", "logcosh", "poisson")
-        return any(word in self.loss for word in words)
-
-    @property
-    def is_binary(self) -> bool:
-        """Tell whether each unit of the output answers yes or no."""
-        return "binary" in self.loss or (not self.loss and self.activation == "sigmoid")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from prunery.screening.outputs import Output
 from worker.engine.datasets.occurrences import Numbers, range_text
-from worker.engine.datasets.plans import Output, Plan, argmax, default_names, floats, one_hot
+from worker.engine.datasets.plans import Plan, argmax, default_names, floats, one_hot
 from worker.engine.datasets.refusals import mismatch
 
 

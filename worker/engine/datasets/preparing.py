@@ -16,20 +16,20 @@ from pathlib import Path
 
 import numpy as np
 
-from prunery.screening import fit, labelling
+from prunery.screening import fit, labelling, outputs
 from prunery.screening.splits import drawn
 from prunery.specs.datasets import DatasetOptions
 from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.job import EngineLimits
 from prunery.specs.models import ModelSummary, TaskKind, TensorInfo
 from prunery.specs.recipe import DataOptions
-from worker.engine.datasets import canonical, finite, labels, losses, roles, shapes, splitting
+from worker.engine.datasets import canonical, finite, labels, roles, shapes, splitting
 from worker.engine.datasets import source as sources
 from worker.engine.datasets.canonical import Column, Group
 from worker.engine.datasets.dataset import Dataset
 from worker.engine.datasets.occurrences import Numbers
 from worker.engine.datasets.pixels import image_settings, looks_like_pixels
-from worker.engine.datasets.plans import Output, Plan
+from worker.engine.datasets.plans import Plan
 from worker.engine.datasets.raw import Source, refuse_texts
 from worker.engine.datasets.refusals import mismatch
 
@@ -109,12 +109,11 @@ class _Preparation:
     loss: str | None
 
     def run(self, digest: str) -> canonical.Made:
-        names = [tensor.name for tensor in self.model.outputs]
-        unasked = losses.asks_nothing_of(self.loss or self._own_loss(), names)
-        settled = roles.settle(self.source, self.model, unasked)
+        self.outputs = outputs.of(self.model, self.loss or "auto")
+        settled = roles.settle(self.source, self.model, outputs.unasked(self.outputs))
         self.notes = [*self.source.notes, *settled.notes]
         ranges, pixels = self._inputs(settled)
-        plans = self._labels(settled, unasked)
+        plans = self._labels(settled)
         first = next(iter(plans.values()), None)
         task = self._task(plans)
         order = self._order(settled, plans)
@@ -160,10 +159,11 @@ class _Preparation:
                         pixels.append(tensor.name)
         return ranges, pixels
 
-    def _labels(self, settled: roles.Roles, unasked: frozenset[str]) -> dict[str, Plan]:
+    def _labels(self, settled: roles.Roles) -> dict[str, Plan]:
         order = ["train", "all", "validation", "test"]
         plans = {}
-        for index, tensor in enumerate(self.model.outputs):
+        for index, output in enumerate(self.outputs):
+            tensor = output.info
             arrays = {
                 split: settled.y[split][tensor.name]
                 for split in order
@@ -174,11 +174,6 @@ class _Preparation:
             for array in arrays.values():
                 if array.dtype.kind != "U":
                     finite.check(tensor.name, array)
-            output = Output(
-                tensor,
-                losses.of_output(self.loss or self._own_loss(), tensor.name, index),
-                tensor.activation or "",
-            )
             plan = labels.plan(
                 arrays,
                 output,
@@ -187,15 +182,12 @@ class _Preparation:
             )
             self.notes.extend(plan.notes)
             plans[tensor.name] = plan
-        lacking = [t.name for t in self.model.outputs if t.name not in {*plans, *unasked}]
+        needed = {*plans, *outputs.unasked(self.outputs)}
+        lacking = [tensor.name for tensor in self.model.outputs if tensor.name not in needed]
         if plans and lacking:
             wanted = f"labels for the output {lacking[0][:80]!r}"
             raise mismatch(lacking[0], wanted, "none", "Name an array like it.")
         return plans
-
-    def _own_loss(self) -> str:
-        compiled = self.model.compiled
-        return (compiled.loss or "") if compiled is not None else ""
 
     def _task(self, plans: Mapping[str, Plan]) -> TaskKind:
         if plans:

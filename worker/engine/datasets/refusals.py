@@ -14,9 +14,3 @@ def mismatch(array: str, expected: str, found: str, hint: str) -> PruneryError:
         hint=hint or None,
         errors=[FieldError(pointer=f"/dataset/{array[:80]}", message=message)],
     )
-
-
-def shape_text(shape: tuple[int | None, ...]) -> str:
-    """A shape as Python writes it, free sizes as `any`."""
-    sizes = ["any" if size is None else str(size) for size in shape]
-    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"

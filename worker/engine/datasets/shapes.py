@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from worker.engine.datasets.refusals import mismatch, shape_text
-
-Shape = tuple[int | None, ...]
+from prunery.screening.shapes import Shape, same, text
+from worker.engine.datasets.refusals import mismatch
 
 
 def fit(name: str, array: np.ndarray, wanted: Shape) -> tuple[np.ndarray, str | None]:
@@ -17,22 +16,20 @@ def fit(name: str, array: np.ndarray, wanted: Shape) -> tuple[np.ndarray, str | 
     Nothing else is ever reshaped: only the person who made the data knows what its axes mean.
     """
     found = array.shape[1:]
-    if _equal(found, wanted):
+    if same(found, wanted):
         return array, None
     for axis in range(len(wanted)):
-        if wanted[axis] == 1 and _equal(found, wanted[:axis] + wanted[axis + 1 :]):
+        if wanted[axis] == 1 and same(found, wanted[:axis] + wanted[axis + 1 :]):
             shaped = array.reshape(*array.shape[: axis + 1], 1, *array.shape[axis + 1 :])
-            return shaped, f"{name!r}: an axis of size 1 was added, {shape_text(shaped.shape[1:])}."
+            return shaped, f"{name!r}: an axis of size 1 was added, {text(shaped.shape[1:])}."
     for axis in range(len(found)):
-        if found[axis] == 1 and _equal(found[:axis] + found[axis + 1 :], wanted):
+        if found[axis] == 1 and same(found[:axis] + found[axis + 1 :], wanted):
             shaped = array.reshape(*array.shape[: axis + 1], *array.shape[axis + 2 :])
             return (
                 shaped,
-                f"{name!r}: an axis of size 1 was dropped, {shape_text(shaped.shape[1:])}.",
+                f"{name!r}: an axis of size 1 was dropped, {text(shaped.shape[1:])}.",
             )
-    raise mismatch(
-        name, f"examples of shape {shape_text(wanted)}", shape_text(found), hint(found, wanted)
-    )
+    raise mismatch(name, f"examples of shape {text(wanted)}", text(found), hint(found, wanted))
 
 
 def hint(found: tuple[int, ...], wanted: Shape) -> str:
@@ -59,9 +56,3 @@ def _order(found: tuple[int, ...], wanted: Shape) -> str:
         left.remove(axis)
         order.append(str(axis + 1))
     return ", ".join(order)
-
-
-def _equal(found: tuple[int, ...], wanted: Shape) -> bool:
-    return len(found) == len(wanted) and all(
-        want is None or size == want for size, want in zip(found, wanted, strict=True)
-    )

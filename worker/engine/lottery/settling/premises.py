@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from prunery.screening import asked, fit, reach
+from prunery.screening import asked, reach
+from prunery.screening.outputs import better_loss
 from prunery.specs.errors import FieldError, of_fields
 from prunery.specs.rules import shortest
 from worker.engine.graph import prunability
@@ -42,13 +43,8 @@ def check_loss(bench: Bench) -> None:
     for end in outputs:
         width = end.shape[0] if len(end.shape) == 1 else None
         labels = bench.dataset.labels_of.get(end.name, "none")
-        instead = width and fit.better_loss(loss.lower(), labels, width)
-        if instead and len(outputs) > 1:
-            instead = "auto, and compile the model with a loss for each output"
-        if instead:
-            message = (
-                f"{loss!r} does not fit these labels and {width} output units; write {instead}."
-            )
+        message = width and better_loss(loss, labels, width, len(outputs))
+        if message:
             _refuse([FieldError(pointer="/training/loss", message=message)])
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from prunery.screening.asked import learns_from_dense
 from prunery.specs.errors import PruneryError
 from prunery.specs.metrics import FITTING, canonical
-from prunery.specs.recipe import Recipe
 from prunery.specs.report import Task
 from worker.engine import evaluation
 from worker.engine.datasets import Dataset
@@ -29,7 +29,7 @@ def settle(bench: Bench) -> None:
     assert dataset is not None
     labelled = dataset.labels != "none" or dataset.is_autoencoder
     if not labelled:
-        if recipe.training.epochs != 0 and not _learns_from_dense(recipe):
+        if recipe.training.epochs != 0 and not learns_from_dense(recipe):
             raise PruneryError(
                 "dataset_mismatch",
                 "The dataset has no labels, so nothing can be trained on it.",
@@ -114,11 +114,6 @@ def _metrics(bench: Bench, dataset: Dataset) -> tuple[Metric, ...]:
         )
         found.append(replace(metric, output=name) if len(names) > 1 else metric)
     return tuple(found)
-
-
-def _learns_from_dense(recipe: Recipe) -> bool:
-    """Without labels, a trained upload is the only teacher."""
-    return recipe.start == "trained" and recipe.training.distillation == 1
 
 
 def _counts(dataset: Dataset, output: str) -> list[int] | None:

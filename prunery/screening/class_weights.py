@@ -1,0 +1,57 @@
+"""Do the class weights of a recipe name outputs and classes that there are?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from prunery.screening.answers import Answers
+from prunery.specs.errors import FieldError
+
+NO_CLASSES = "The labels are no classes: leave it out."
+
+
+def unfit(
+    given: object, found: Mapping[str, Answers], outputs: Sequence[str]
+) -> Iterator[FieldError]:
+    """What is wrong with `training.class_weight`, for these answers by output."""
+    known = {name: one.classes for name, one in found.items()}
+    if not known:
+        return
+    if all(classes == () for classes in known.values()):
+        yield _weight("", NO_CLASSES)
+        return
+    if not isinstance(given, Mapping):
+        return
+    able = [name for name in outputs if known.get(name, ()) != ()]
+    by_class = any(isinstance(value, int | float) for value in given.values())
+    if by_class and len(outputs) > 1:
+        inside = ", ".join(f'"{name}": {{...}}' for name in able)
+        message = f"The model has several outputs: say which one is meant, {{{inside}}}."
+        yield _weight("", message)
+        return
+    for name, weights in ({outputs[0]: given} if by_class else given).items():
+        if name not in able:
+            some = ", ".join(able)
+            message = f"No output answers with classes under this name; these do: {some}."
+            yield _weight(f"/{_escaped(name)}", message)
+        elif isinstance(weights, Mapping):
+            before = "" if by_class else f"/{_escaped(name)}"
+            yield from _class_names(before, weights, known[name])
+
+
+def _class_names(
+    before: str, given: Mapping[str, object], classes: tuple[str, ...] | None
+) -> Iterator[FieldError]:
+    for name in given:
+        if classes is not None and name not in classes:
+            some = ", ".join(classes[:20])[:300]
+            message = f"There is no class {name[:80]!r}; classes are: {some}."
+            yield _weight(f"{before}/{_escaped(name)}", message)
+
+
+def _weight(place: str, message: str) -> FieldError:
+    return FieldError(pointer=f"/training/class_weight{place}", message=message)
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
