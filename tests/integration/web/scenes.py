@@ -57,7 +57,10 @@ PRUNABILITY = Prunability(
 )
 DATA = DatasetSummary(
     format="npz",
-    arrays=(ArrayInfo(name="x", split="train", shape=(8000, 28, 28), dtype="uint8"),),
+    arrays=(
+        ArrayInfo(name="x", split="train", shape=(8000, 28, 28), dtype="uint8"),
+        ArrayInfo(name="y", split="train", shape=(8000,), dtype="uint8", minimum=0, maximum=9),
+    ),
     labels=(LabelInfo(array="y", kind="integers", classes=reports.CLASSES, counts=(800,) * 10),),
     examples={"train": 10_000, "test": 10_000},
 )
