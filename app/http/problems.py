@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app.http.request_id import request_id_of
-from prunery.specs.errors import FieldError, Problem, PruneryError
+from prunery.specs.errors import FieldError, Problem, PruneryError, pointer_to
 
 MEDIA_TYPE = "application/problem+json"
 ErrorPage = Callable[[Request, Problem], Response]
@@ -95,7 +95,7 @@ def from_validation(error: RequestValidationError) -> PruneryError:
 
 def _pointer(location: tuple[int | str, ...]) -> str:
     parts = location[1:] if location and location[0] == "body" else location
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)[:_CUT]
+    return pointer_to(*parts)[:_CUT]
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

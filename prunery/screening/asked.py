@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from prunery.screening import allowlist, labelling, lengths
 from prunery.specs import metrics
 from prunery.specs.datasets import DatasetSummary
-from prunery.specs.errors import FieldError
+from prunery.specs.errors import FieldError, pointer_to
 from prunery.specs.models import ModelSummary
 from prunery.specs.recipe import Recipe, Rewind
 
@@ -78,7 +78,7 @@ def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
             yield _wrong(f"protect/{index}", _no_layer(path, model))
     for path in recipe.layer_fractions:
         if not known & {path, path.rpartition(":")[0]}:
-            yield _wrong(f"layer_fractions/{_escaped(path)}", _no_layer(path, model))
+            yield _wrong(pointer_to("layer_fractions", path)[1:], _no_layer(path, model))
 
 
 def _no_layer(path: str, model: ModelSummary) -> str:
@@ -117,10 +117,6 @@ def _losses() -> frozenset[str]:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", "")
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _wrong(place: str, message: str) -> FieldError:

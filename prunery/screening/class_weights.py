@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from prunery.screening.answers import Answers
-from prunery.specs.errors import FieldError
+from prunery.specs.errors import FieldError, pointer_to
 
 NO_CLASSES = "The labels are no classes: leave it out."
 
@@ -18,7 +18,7 @@ def unfit(
     if not known:
         return
     if all(classes == () for classes in known.values()):
-        yield _weight("", NO_CLASSES)
+        yield _weight((), NO_CLASSES)
         return
     if not isinstance(given, Mapping):
         return
@@ -27,31 +27,27 @@ def unfit(
     if by_class and len(outputs) > 1:
         inside = ", ".join(f'"{name}": {{...}}' for name in able)
         message = f"The model has several outputs: say which one is meant, {{{inside}}}."
-        yield _weight("", message)
+        yield _weight((), message)
         return
     for name, weights in ({outputs[0]: given} if by_class else given).items():
         if name not in able:
             some = ", ".join(able)
             message = f"No output answers with classes under this name; these do: {some}."
-            yield _weight(f"/{_escaped(name)}", message)
+            yield _weight((name,), message)
         elif isinstance(weights, Mapping):
-            before = "" if by_class else f"/{_escaped(name)}"
+            before = () if by_class else (name,)
             yield from _class_names(before, weights, known[name])
 
 
 def _class_names(
-    before: str, given: Mapping[str, object], classes: tuple[str, ...] | None
+    before: tuple[str, ...], given: Mapping[str, object], classes: tuple[str, ...] | None
 ) -> Iterator[FieldError]:
     for name in given:
         if classes is not None and name not in classes:
             some = ", ".join(classes[:20])[:300]
             message = f"There is no class {name[:80]!r}; classes are: {some}."
-            yield _weight(f"{before}/{_escaped(name)}", message)
+            yield _weight((*before, name), message)
 
 
-def _weight(place: str, message: str) -> FieldError:
-    return FieldError(pointer=f"/training/class_weight{place}", message=message)
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+def _weight(place: tuple[str, ...], message: str) -> FieldError:
+    return FieldError(pointer=pointer_to("training", "class_weight", *place), message=message)

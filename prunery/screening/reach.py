@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from prunery.specs.errors import FieldError
+from prunery.specs.errors import FieldError, pointer_to
 from prunery.specs.models import GroupInfo
 from prunery.specs.recipe import Recipe
 
@@ -45,10 +45,9 @@ def idle(
     some = ", ".join(dict.fromkeys(named))[:300]
     for path, share in recipe.layer_fractions.items():
         if share and not any(covers(path, name) for name in named):
-            escaped = path.replace("~", "~0").replace("/", "~1")
             instead = f"name one of these instead: {some}" if some else "leave it out"
             message = f"{path[:80]!r} has nothing to lose, {why}: {instead}."
-            yield FieldError(pointer=f"/layer_fractions/{escaped}", message=message)
+            yield FieldError(pointer=pointer_to("layer_fractions", path), message=message)
 
 
 def _too_round(recipe: Recipe, groups: list[GroupInfo]) -> Iterator[FieldError]:

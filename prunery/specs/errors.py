@@ -91,8 +91,13 @@ CODES: dict[str, Kind] = {
 }  # fmt: skip
 
 
+def pointer_to(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 class FieldError(Wire):
-    """One wrong field: a JSON pointer (RFC 6901) into the body, and what to write instead."""
+    """One wrong field: a JSON pointer into the body, and what to write instead."""
 
     pointer: str
     message: str

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from prunery.specs.errors import FieldError
+from prunery.specs.errors import FieldError, pointer_to
 
 # What to write instead, by Pydantic's kind of error; braces take from its context.
 _WORDS = {
@@ -51,7 +51,7 @@ def field_errors(
         message = _WORDS[kind].format(**_whole(item)) if kind in _WORDS else item["msg"]
         if kind == "extra_forbidden" and schema is not None:
             message += _instead(str(location[-1]), _fields(schema, location[:-1]))
-        found.setdefault("".join(f"/{_escape(part)}" for part in place), []).append(message)
+        found.setdefault(pointer_to(*place), []).append(message)
     return tuple(
         FieldError(pointer=pointer, message=_one_of(list(dict.fromkeys(messages))))
         for pointer, messages in found.items()
@@ -103,7 +103,3 @@ def _place(location: tuple[int | str, ...], given: Any, *, is_missing: bool) -> 
             continue
         place.append(part)
     return [*place, location[-1]] if is_missing else place
-
-
-def _escape(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, PruneryError, pointer_to
 from prunery.specs.recipe import Recipe, Training
 
 NOT_YET_EXPORTS = ("tflite", "tflite_int8", "onnx")
@@ -125,9 +125,8 @@ def _layers(recipe: Recipe) -> Iterator[FieldError]:
     for path, share in recipe.layer_fractions.items():
         inside = share and any(path.startswith(f"{one}/") for one in recipe.protect)
         if inside or path in recipe.protect:
-            escaped = path.replace("~", "~0").replace("/", "~1")
             yield FieldError(
-                pointer=f"/layer_fractions/{escaped}",
+                pointer=pointer_to("layer_fractions", path),
                 message="This layer is protected, too: name it in one of the two.",
             )
     if recipe.minimum_kept == 1:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from prunery.specs.errors import FieldError, PruneryError
+from prunery.specs.errors import FieldError, PruneryError, pointer_to
 from worker.engine.lottery.bench import Bench
 from worker.engine.training.classes import ByClass, balanced
-
-FIELD = "/training/class_weight"
 
 
 def settle(bench: Bench) -> tuple[ByClass | None, ...] | None:
@@ -82,6 +80,6 @@ def _counts(bench: Bench, output: str) -> list[int] | None:
 
 
 def _refused(message: str, name: str | None = None) -> PruneryError:
-    below = "" if name is None else "/" + name.replace("~", "~0").replace("/", "~1")
-    error = FieldError(pointer=f"{FIELD}{below}", message=message)
+    below = () if name is None else (name,)
+    error = FieldError(pointer=pointer_to("training", "class_weight", *below), message=message)
     return PruneryError("recipe_invalid", f"training.class_weight: {message}", errors=[error])
