@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from prunery import remote
-from prunery.specs.errors import PruneryError
+from prunery.specs.errors import PruneryError, in_request
 
 # What a person typed is at fault, not a job.
 WRONG_USE = frozenset({"recipe_invalid", "preset_unknown", "not_available_yet", "request_invalid"})
@@ -56,10 +56,11 @@ def _in_words(error: PruneryError) -> Iterator[str]:
     """What is wrong, where, and what to do about it."""
     problem = error.problem()
     yield f"{problem.title}. {problem.detail}"
-    for one in problem.errors:
+    errors = in_request(problem.errors)
+    for one in errors:
         if one.message not in problem.detail:
             yield f"  {one.pointer.lstrip('/').replace('/', '.')}: {one.message}"
-    if not problem.errors:
+    if not errors:
         yield problem.hint
 
 

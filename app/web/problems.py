@@ -12,7 +12,7 @@ from app.web.wording import in_words
 from prunery.reports import phrases
 from prunery.reports.language import Language
 from prunery.reports.phrases import plain
-from prunery.specs.errors import FieldError, Problem, PruneryError
+from prunery.specs.errors import FieldError, Problem, PruneryError, in_request
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Told:
 
 def tell(problem: Problem, language: Language) -> Told:
     """What happened, where, and what to do; a detail that repeats the first finding is left out."""
-    found = tuple(_named(one, Answers(), language) for one in problem.errors)
-    repeated = bool(problem.errors) and problem.errors[0].message in problem.detail
+    errors = in_request(problem.errors)
+    found = tuple(_named(one, Answers(), language) for one in errors)
+    repeated = bool(errors) and errors[0].message in problem.detail
 
     def said(text: str) -> str:
         return in_words(plain(text, language), language, "")
@@ -57,10 +58,11 @@ def note(text: str, language: Language) -> Markup:
 
 def findings(error: PruneryError, language: Language, field: str | None = None) -> list[Finding]:
     """Every finding of an error with the field it is about; `field` where the error names none."""
-    if not error.errors:
+    errors = in_request(error.errors)
+    if not errors:
         detail, hint = plain(error.detail, language), plain(error.hint, language)
         return [Finding(field or "preset", detail, hint)]
-    return [Finding(field or field_of(one), plain(one.message, language)) for one in error.errors]
+    return [Finding(field or field_of(one), plain(one.message, language)) for one in errors]
 
 
 def of_recipe(error: PruneryError, answers: Answers, language: Language) -> list[Finding]:

@@ -50,9 +50,8 @@ class Archive:
             with self._zip.open(self.members[name]) as stream:
                 yield stream
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
-            raise PruneryError(
-                "archive_invalid", f"The member {name[:120]!r} is damaged."
-            ) from None
+            error = PruneryError("archive_invalid", f"The member {name[:120]!r} is damaged.")
+            raise error.at(name) from None
 
     def read(self, name: str, at_most: int) -> bytes:
         """Return a member whole, checksum included. Raises `archive_too_large` beyond a bound."""
@@ -60,7 +59,7 @@ class Archive:
         if size > at_most:
             raise PruneryError(
                 "archive_too_large", f"The member {name[:120]!r} unpacks to {size:,} bytes."
-            )
+            ).at(name)
         with self.open(name) as stream:
             content = stream.read()
         return content
@@ -98,7 +97,10 @@ def open_archive(path: Path, bounds: Bounds) -> Iterator[Archive]:
             infos = zipped.infolist()
             _check_sizes(infos, bounds)
             for info in infos:
-                _check_member(info)
+                try:
+                    _check_member(info)
+                except PruneryError as error:
+                    raise error.at(info.filename) from None
             _check_layout(stream, infos, zipped.start_dir)
             yield Archive(zipped)
 
@@ -232,7 +234,7 @@ def _member_end(stream: IO[bytes], info: zipfile.ZipInfo) -> int:
         raise PruneryError(
             "archive_invalid",
             f"The header of {info.filename[:120]!r} disagrees with the directory.",
-        )
+        ).at(info.filename)
     end = info.header_offset + LOCAL.size + sum(lengths) + info.compress_size
     return end + (_descriptor_size(stream, end, info) if streamed else 0)
 
@@ -267,4 +269,4 @@ def _descriptor_size(stream: IO[bytes], at: int, info: zipfile.ZipInfo) -> int:
             return length
     raise PruneryError(
         "archive_invalid", f"The sizes after {info.filename[:120]!r} disagree with the directory."
-    )
+    ).at(info.filename)

@@ -103,7 +103,10 @@ def check_compile(document: Any) -> None:
 
 def _check(document: dict[str, Any]) -> str:
     for item in _walk(document):
-        _check_value(item)
+        try:
+            _check_value(item)
+        except PruneryError as error:
+            raise (error.at(item.layer) if item.layer else error) from None
     return _kind(document)
 
 
@@ -112,8 +115,10 @@ def _walk(document: Any) -> Iterator[Found]:
     stack = [Found(document, "", (), "")]
     while stack:
         item = stack.pop()
-        yield item
         value = item.value
+        if isinstance(value, dict) and (name := _layer_name(value)):
+            item = item._replace(layer=name)
+        yield item
         if isinstance(value, list):
             _, key, role, layer, _ = item
             stack.extend(Found(child, key, role, layer, listed=True) for child in value)
@@ -121,10 +126,9 @@ def _walk(document: Any) -> Iterator[Found]:
             if constants.is_constant(value):
                 continue
             inside = "class_name" in value
-            layer = _layer_name(value) or item.layer
             for key, child in value.items():
                 role = () if inside else item.role
-                stack.append(Found(child, key, _places(key) or role, layer))
+                stack.append(Found(child, key, _places(key) or role, item.layer))
 
 
 def _places(key: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def screen(archive: Archive) -> None:
         if not (start.startswith(_MAGIC) or webp):
             raise PruneryError(
                 "image_invalid", f"{image.member[:120]!r} is no PNG, JPEG, WebP or BMP image."
-            )
+            ).at(image.member)
 
 
 def images(archive: Archive) -> list[Image]:
@@ -47,7 +47,7 @@ def images(archive: Archive) -> list[Image]:
         raise PruneryError("dataset_invalid", "The archive holds no images.")
     for name in names:
         if archive.members[name].file_size > MAX_IMAGE_BYTES:
-            raise PruneryError("image_too_large", f"{name[:120]!r} is too large a file.")
+            raise PruneryError("image_too_large", f"{name[:120]!r} is too large a file.").at(name)
     _check_classes(found)
     return found
 
@@ -70,7 +70,7 @@ def _image(name: str, parts: tuple[str, ...]) -> Image:
     ending = splitext(name)[1].lower()
     if ending not in ENDINGS:
         what = "an image of a kind that is not read" if ending in _OTHER_IMAGES else "no image"
-        raise PruneryError("image_invalid", f"{name[:120]!r} is {what}.")
+        raise PruneryError("image_invalid", f"{name[:120]!r} is {what}.").at(name)
     split: Split = "all"
     if len(parts) == 3:
         base, split = base_and_split(f"x_{parts[0]}")
@@ -79,13 +79,13 @@ def _image(name: str, parts: tuple[str, ...]) -> Image:
                 "dataset_invalid",
                 f"{name[:120]!r} lies in a folder {parts[0][:40]!r} above its class's.",
                 hint="One folder a class; above them only folders named train, val and test.",
-            )
+            ).at(name)
     elif len(parts) != 2:
         raise PruneryError(
             "dataset_invalid",
             f"{name[:120]!r} does not lie in the folder of a class.",
             hint="One folder a class, the images directly inside.",
-        )
+        ).at(name)
     return Image(name, parts[-2], split)
 
 

@@ -123,5 +123,5 @@ def _rows(reader: Iterator[list[str]], width: int) -> Iterator[tuple[int, list[s
         if len(fields) != width:
             raise PruneryError(
                 "csv_invalid", f"Row {number} has {len(fields)} fields, the header has {width}."
-            )
+            ).at(number)
         yield number, fields

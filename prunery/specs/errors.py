@@ -96,8 +96,14 @@ def pointer_to(*parts: str | int) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+FILE = "/file"
+
+
 class FieldError(Wire):
-    """One wrong field: a JSON pointer into the body, and what to write instead."""
+    """One wrong field: a JSON pointer into the body, and what to write instead.
+
+    Of what is inside a file `/file/` and where: a member, an array, a layer; a row, and its column.
+    """
 
     pointer: str
     message: str
@@ -137,6 +143,13 @@ class PruneryError(Exception):
         self.hint = hint if hint is not None else kind.hint
         self.errors = tuple(errors)
 
+    def at(self, *place: str | int) -> PruneryError:
+        """The same, with its place in a file where it names none yet."""
+        if not self.errors:
+            where = pointer_to(FILE[1:], *(str(part)[:120] for part in place))
+            self.errors = (FieldError(pointer=where, message=self.detail),)
+        return self
+
     def problem(self, *, request_id: str | None = None, stage: str | None = None) -> Problem:
         """The document that travels."""
         return Problem(
@@ -156,6 +169,11 @@ def of_fields(found: Sequence[FieldError], code: str = "recipe_invalid") -> Prun
     """The error that some findings are; its detail is the first: `data.scale: write ...`."""
     place = found[0].pointer.removeprefix("/").replace("/", ".")
     return PruneryError(code, f"{place}: {found[0].message}", errors=found)
+
+
+def in_request(errors: Sequence[FieldError]) -> tuple[FieldError, ...]:
+    """Those that can be mended in the request; a place in a file only says again where it is."""
+    return tuple(one for one in errors if not one.pointer.startswith(f"{FILE}/"))
 
 
 def raise_problem(problem: Problem) -> None:

@@ -90,11 +90,14 @@ def test_the_first_bad_cell_is_named(tmp_path: Path, cell: str, words: str) -> N
     assert error.code == "csv_invalid"
     assert "Row 42, column 'b'" in error.detail
     assert words in error.detail
+    assert [one.pointer for one in error.errors] == ["/file/42/b"]
 
 
 def test_missing_labels_are_named(tmp_path: Path) -> None:
     path = _table(tmp_path / "a.csv", "a,label", lambda i: f"{i},{'' if i == 3 else i % 3}")
-    assert "Row 5" in _refused(path).detail
+    error = _refused(path)
+    assert "Row 5" in error.detail
+    assert [one.pointer for one in error.errors] == ["/file/5"]
 
 
 def test_decimal_commas_are_read(tmp_path: Path) -> None:

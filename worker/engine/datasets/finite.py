@@ -37,7 +37,7 @@ def _not_finite(
         f"{name[:80]!r} holds {total:,} values that are NaN or infinite; "
         f"the first is {what}, at {place}.",
         hint="Fill or remove the examples that have them.",
-    )
+    ).at(name)
 
 
 def training_dtype(name: str, array: np.ndarray, low: float, high: float) -> np.dtype:
@@ -56,6 +56,6 @@ def training_dtype(name: str, array: np.ndarray, low: float, high: float) -> np.
         if max(abs(low), abs(high)) > float(np.finfo(np.float32).max):
             raise PruneryError(
                 "dataset_invalid", f"{name[:80]!r} holds numbers beyond 32 bits: up to {high:.3g}."
-            )
+            ).at(name)
         return np.dtype(np.float32)
-    raise PruneryError("dataset_dtype_unsupported", f"{name[:80]!r} holds no numbers.")
+    raise PruneryError("dataset_dtype_unsupported", f"{name[:80]!r} holds no numbers.").at(name)

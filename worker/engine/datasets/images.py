@@ -166,14 +166,16 @@ def _opened(archive: Archive, member: str) -> Iterator[Any]:
                 if getattr(image, "n_frames", 1) != 1:
                     raise PruneryError("image_invalid", f"{member[:120]!r} is an animation.")
                 yield image
-    except PruneryError:
-        raise
+    except PruneryError as error:
+        raise error.at(member) from None
     except Image.DecompressionBombError:
-        raise PruneryError("image_too_large", f"{member[:120]!r} has too many pixels.") from None
+        detail = f"{member[:120]!r} has too many pixels."
+        raise PruneryError("image_too_large", detail).at(member) from None
     except MemoryError:
         raise
     except Exception:  # Pillow's decoders raise whatever they stumble over
-        raise PruneryError("image_invalid", f"{member[:120]!r} cannot be decoded.") from None
+        detail = f"{member[:120]!r} cannot be decoded."
+        raise PruneryError("image_invalid", detail).at(member) from None
 
 
 def _size(archive: Archive, member: str) -> tuple[int, int]:

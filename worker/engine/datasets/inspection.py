@@ -109,7 +109,7 @@ def _check_classes(base: str, count: int) -> None:
             "dataset_invalid",
             f"All labels in {base[:80]!r} are the same: nothing to learn.",
             hint="A classifier needs examples of at least two classes.",
-        )
+        ).at(base)
 
 
 def _wide(base: str, arrays: list[np.ndarray]) -> LabelInfo:

@@ -100,7 +100,7 @@ def _slowly(
                     f"Row {numbers[i]}, column {features[j][:80]!r} holds {text.strip()!r}, which "
                     "can be read in two ways.",
                     hint="Write numbers without thousands separators, and decimals with a point.",
-                )
+                ).at(numbers[i], features[j])
             try:
                 block[i, j] = _number(text)
             except ValueError:
@@ -125,16 +125,17 @@ def _bad_cell(row: int, column: str, text: str) -> PruneryError:
         f"Row {row}, column {column[:80]!r} {found}.",
         hint="Features must be numbers without gaps: fill or drop such rows, turn categories into "
         "columns of 0 and 1, or name the columns to use in feature_columns.",
-    )
+    ).at(row, column)
 
 
 def _label(row: int, text: str) -> str:
     text = text.strip()
     if not text:
         hint = "Drop rows without a label, or name another column in label_column."
-        raise PruneryError("csv_invalid", f"Row {row} has no label.", hint=hint)
+        raise PruneryError("csv_invalid", f"Row {row} has no label.", hint=hint).at(row)
     if len(text) > MAX_LABEL:
-        raise PruneryError("csv_invalid", f"The label of row {row} is longer than {MAX_LABEL}.")
+        detail = f"The label of row {row} is longer than {MAX_LABEL}."
+        raise PruneryError("csv_invalid", detail).at(row)
     return text
 
 

@@ -102,7 +102,9 @@ class _Walk:
         _check_type(item.id.get_type(), name, texts=True)
         width = item.dtype.itemsize
         if item.chunks is not None and _product(item.chunks) * width > MAX_CHUNK_BYTES:
-            raise PruneryError("hdf5_too_large", f"A chunk of {name[:120]!r} is too large.")
+            raise PruneryError("hdf5_too_large", f"A chunk of {name[:120]!r} is too large.").at(
+                name
+            )
         self._declare(_product(item.shape or ()) * width, None, name)
 
     def _declare(self, size: int, at_most: int | None, name: str) -> None:
@@ -111,7 +113,7 @@ class _Walk:
             raise PruneryError(
                 "hdf5_too_large",
                 f"The file declares far more than it holds, at {name[:120]!r}.",
-            )
+            ).at(*_parts(name))
 
 
 def _check_type(kind: Any, name: str, *, texts: bool) -> None:
@@ -131,4 +133,9 @@ def _product(shape: tuple[int, ...]) -> int:
 
 
 def _unsafe(what: str, name: str) -> PruneryError:
-    return PruneryError("hdf5_unsafe_feature", f"{name[:120]!r} is or holds {what}.")
+    error = PruneryError("hdf5_unsafe_feature", f"{name[:120]!r} is or holds {what}.")
+    return error.at(*_parts(name))
+
+
+def _parts(name: str) -> list[str]:
+    return name.strip("/").split("/")

@@ -93,7 +93,7 @@ def load_assets(model: keras.Model, folder: Path) -> None:
         raise PruneryError(
             "model_weights_invalid",
             f"The vocabulary of {str(getattr(layer, 'name', layer))[:80]!r}: {brief(error)}",
-        )
+        ).at(str(getattr(layer, "name", layer)))
 
 
 def _compile_state(model: keras.Model) -> list[object]:
@@ -135,7 +135,7 @@ def require_numbers(model: keras.Model) -> None:
                 f"{variable.path[:120]!r} holds NaN or infinity in {finite.size - finite.sum()} "
                 f"of {finite.size} places.",
                 hint="The training that made it diverged: save the model as it was before.",
-            )
+            ).at(*variable.path.split("/"))
 
 
 def _optimizer_by_order(model: keras.Model, opened: Any, notes: list[str]) -> bool:
