@@ -147,6 +147,8 @@ def _few(report: Report, measure: Measure, language: Language) -> Iterator[Check
     if difference is None or not is_finite(difference) or not 0 < measure.examples < FEW_EXAMPLES:
         return
     half = (difference.high - difference.low) / 2
+    if not half:  # one model, twice
+        return
     yield Check(
         language.gettext("There were few test examples"),
         language.ngettext(

@@ -19,6 +19,9 @@ def test_labels_that_are_noise_end_the_job_after_the_dense_model(tmp_path: Path)
     assert [level.level for level in report.levels] == [0]
     assert report.compact.parameters == report.dense.parameters
     assert any("no better than guessing" in warning for warning in report.warnings)
+    found = report.comparison.difference
+    assert found is not None
+    assert (found.low, found.value, found.high) == (0, 0, 0), "it is the same model"
 
 
 def test_a_model_that_learned_goes_on_and_that_it_was_not_done_is_told(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def measure(bench: Bench, store: LevelStore, ladder: Ladder, result: Result) -> 
         return
     before, after = predictions(bench, dense, split), predictions(bench, compact, split)
     found = [_output(bench, one, split.y, before, after) for one in bench.metrics]
+    if result.shipped == "dense":
+        found = [_unchanged(one) for one in found]
     result.comparison = found[0].comparison
     result.outputs = tuple(found) if len(found) > 1 else ()
     result.control_results = [_with_test(bench, r, result, split) for r in result.control_results]
@@ -72,6 +74,13 @@ def _output(
             classes=task.classes,
         ),
     )
+
+
+def _unchanged(output: OutputFigures) -> OutputFigures:
+    """The dense model against itself: not even chance could make a difference."""
+    nothing = Interval(value=0.0, low=0.0, high=0.0)
+    comparison = output.comparison.model_copy(update={"difference": nothing})
+    return output.model_copy(update={"comparison": comparison})
 
 
 def _latency(
