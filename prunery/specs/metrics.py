@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from prunery.specs.models import TaskKind
 
 FITTING: dict[TaskKind, tuple[str, ...]] = {
@@ -23,11 +25,13 @@ _ALIASES = {
     "mean_squared_error": "mse",
     "mean_absolute_error": "mae",
     "root_mean_squared_error": "rmse",
+    "io_u": "mean_iou",
+    "binary_io_u": "mean_iou",
     "mean_io_u": "mean_iou",
-    "mean_iou": "mean_iou",
     "one_hot_mean_io_u": "mean_iou",
     "one_hot_io_u": "mean_iou",
     "f1_score": "f1",
+    "f_beta_score": "f1",
     "fbeta_score": "f1",
     "r2_score": "r2",
     "top_k_categorical_accuracy": "top_5_accuracy",
@@ -42,8 +46,5 @@ def known() -> tuple[str, ...]:
 
 def canonical(name: str) -> str:
     """A metric's name in our words, whatever Keras calls it."""
-    snake = "".join(
-        f"_{c.lower()}" if c.isupper() and i and name[i - 1].islower() else c.lower()
-        for i, c in enumerate(name)
-    )
+    snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
     return _ALIASES.get(snake, snake)

@@ -228,3 +228,22 @@ def test_several_outputs_are_predicted_by_name():
     told = predict(model, split)
     assert isinstance(told, dict)
     assert {name: value.shape for name, value in told.items()} == {"a": (5, 1), "b": (5, 2)}
+
+
+def test_areas_of_several_labels_are_as_sure_as_draws_say_and_take_no_draws() -> None:
+    draw = np.random.default_rng(0)
+    y = draw.random((600, 4)) < [0.5, 0.2, 0.05, 0.0]
+    before = y + draw.normal(size=y.shape)
+    after = np.round(before + 0.5 * draw.normal(size=y.shape), 1)  # with ties
+    metric = Metric("auc", "multilabel", "")
+    rows = [metric.prepare(y, p) for p in (before, after)]
+    drawn = bootstrap(metric, rows, 0)
+    found = interval(metric, y, before)
+    assert found.value == metric.value(y, before)
+    assert (found.high - found.low) / (2 * 1.96) == pytest.approx(drawn[0].std(), rel=0.1)
+    error = standard_error(metric, *rows)
+    assert error == pytest.approx((drawn[1] - drawn[0]).std(), rel=0.1)
+    difference = compare(metric, y, before, after).difference
+    assert difference is not None
+    assert difference.value == pytest.approx(metric.of(rows[1]) - metric.of(rows[0]))
+    assert difference.high - difference.low == pytest.approx(2 * 1.96 * error, rel=0.001)

@@ -92,6 +92,63 @@ def test_unbalanced_classes_choose_a_metric_that_is_not_fooled_and_say_why():
     assert choose_metric("multiclass", asked="accuracy", counts=[900, 60, 40]).name == "accuracy"
 
 
+@pytest.mark.parametrize(
+    ("task", "name"), [("multilabel", "auc"), ("per_position", "mean_iou"), ("binary", "auc")]
+)
+def test_rare_labels_and_small_masks_are_not_judged_by_accuracy(task, name):
+    assert choose_metric(task, ["BinaryAccuracy"], counts=[970, 30]).name == name
+    assert choose_metric(task, counts=[970, 30]).name == name
+    assert choose_metric(task, ["BinaryAccuracy"], counts=[600, 400]).name == "accuracy"
+
+
+def test_a_model_compiled_with_a_metric_that_is_not_fooled_keeps_it():
+    assert choose_metric("binary", ["F1Score"], counts=[970, 30]).name == "f1"
+    assert choose_metric("per_position", ["BinaryIoU"], counts=[970, 30]).name == "mean_iou"
+
+
+@pytest.mark.parametrize(
+    ("given", "ours", "task"),
+    [
+        (keras.metrics.F1Score(), "f1", "multilabel"),
+        (keras.metrics.FBetaScore(), "f1", "multiclass"),
+        (keras.metrics.R2Score(), "r2", "regression"),
+        (keras.metrics.SparseTopKCategoricalAccuracy(), "top_5_accuracy", "multiclass"),
+        (keras.metrics.IoU(2, [1]), "mean_iou", "per_position"),
+        (keras.metrics.BinaryIoU(), "mean_iou", "per_position"),
+        (keras.metrics.AUC(), "auc", "binary"),
+    ],
+)
+def test_the_metrics_of_keras_are_known_by_their_class(given, ours, task):
+    assert choose_metric(task, [type(given).__name__]).name == ours
+
+
+def test_the_right_one_of_five_classes_is_always_among_five():
+    compiled = ["TopKCategoricalAccuracy", "accuracy"]
+    assert choose_metric("multiclass", compiled, counts=[9, 9, 9, 9, 9]).name == "accuracy"
+    assert choose_metric("multiclass", compiled, counts=[9] * 6).name == "top_5_accuracy"
+
+
+def test_masks_of_several_classes_may_overlap_or_leave_a_position_to_none():
+    y = (DRAW.random((30, 4, 4, 2)) < [0.2, 0.5]).astype("float32")
+    p = np.where(DRAW.random(y.shape) < 0.8, y, 1 - y) * 0.8
+    right = y == (p > 0.5)
+    assert _metric("accuracy", "per_position").value(y, p) == pytest.approx(right.mean())
+    logits = _metric("accuracy", "per_position", from_logits=True)
+    assert logits.value(y, p - 0.5) == pytest.approx(right.mean())
+    shares = [
+        (right & (y == side))[..., c].sum() / ((y == side) | ~right)[..., c].sum()
+        for c in range(2)
+        for side in (0, 1)
+    ]
+    assert _metric("mean_iou", "per_position").value(y, p) == pytest.approx(np.mean(shares))
+    never = np.zeros_like(y)
+    for name in ("accuracy", "balanced_accuracy", "mean_iou"):
+        metric = _metric(name, "per_position")
+        assert metric.value(y, np.add(never, [0, 1])) == pytest.approx(
+            baseline(metric, y), abs=0.03
+        )
+
+
 def test_compile_configuration_chooses_where_it_fits():
     assert choose_metric("regression", ["mean_absolute_error"]).name == "mae"
     assert choose_metric("regression", loss="mean_absolute_error").name == "mae"
@@ -121,6 +178,12 @@ def test_baselines_are_what_knowing_only_labels_gives():
     assert baseline(choose_metric("multiclass"), y) == 0.7
     assert baseline(_metric("balanced_accuracy", "multiclass"), y) == pytest.approx(1 / 3)
     assert baseline(_metric("auc", "binary"), y > 0) == 0.5
+    f1 = _metric("f1", "binary")
+    assert baseline(f1, (y == 2).astype(int)) == f1.value(y == 2, np.ones((10, 1)))
+    f1 = _metric("f1", "multiclass")
+    assert baseline(f1, y) == f1.value(y, np.tile([1, 0, 0], (10, 1)))
+    f1, labels = _metric("f1", "multilabel"), keras.utils.to_categorical(y, 3)
+    assert baseline(f1, labels) == f1.value(labels, np.ones((10, 3)))
     values = np.array([1.0, 2.0, 6.0])
     assert baseline(choose_metric("regression"), values) == pytest.approx(values.var())
     assert baseline(_metric("mae", "regression"), values) == pytest.approx(5 / 3)

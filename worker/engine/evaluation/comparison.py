@@ -12,6 +12,7 @@ from worker.engine.evaluation import formulas
 from worker.engine.evaluation.intervals import (
     bootstrap,
     by_class,
+    error_of,
     of_mean,
     percentiles,
     varying,
@@ -45,6 +46,12 @@ def compare(
             method="interval of each class for paired proportions by Agresti and Min, their mean's "
             "by Zou and Donner",
         )
+    elif metric.is_mean_of_areas:
+        difference, half = metric.of(compact) - metric.of(dense), _Z * _area_error(dense, compact)
+        found = Comparison(
+            difference=Interval(value=difference, low=difference - half, high=difference + half),
+            method="paired interval for areas under ROC curves by DeLong et al.",
+        )
     else:
         values = bootstrap(metric, [dense, compact], seed)
         difference = metric.of(compact) - metric.of(dense)
@@ -68,6 +75,8 @@ def standard_error(metric: Metric, dense: Rows, compact: Rows, seed: int = 0) ->
     if metric.is_mean_of_classes:
         found = _mean_over_classes(dense[0], dense[1], compact[1])
         return (found.high - found.low) / (2 * _Z)
+    if metric.is_mean_of_areas:
+        return _area_error(dense, compact)
     if metric.is_mean:
         spread, count = compact[0].astype(np.float64) - dense[0], len(dense[0])
     else:
@@ -75,6 +84,10 @@ def standard_error(metric: Metric, dense: Rows, compact: Rows, seed: int = 0) ->
         spread, count = values[1] - values[0], 1
         spread = spread[~np.isnan(spread)]
     return float(spread.std(ddof=1) / np.sqrt(count)) if len(spread) > 1 else float("nan")
+
+
+def _area_error(dense: Rows, compact: Rows) -> float:
+    return error_of(formulas.shares_of_area(*compact) - formulas.shares_of_area(*dense))
 
 
 def mcnemar(only_dense: int, only_compact: int) -> float:

@@ -24,16 +24,17 @@ def prepare(name: str, task: str, y: np.ndarray, p: np.ndarray, from_logits: boo
     if name == "auc":
         return true_classes(y, 2) == 1, _positive_score(p)
     classes = max(2, p.shape[-1])
+    if task == "per_position" and may_overlap(y):
+        half = 0.0 if from_logits else 0.5
+        return _at_positions(name, _sides(y, 0.5), _sides(p, half), 2 * classes)
     truth = true_classes(y, classes, per_position=task == "per_position")
     if name == "top_5_accuracy":
         best = np.argsort(-p, axis=-1, kind="stable")[:, :5]
         return ((best == truth[:, None]).any(axis=1),)
     told = predicted_classes(p, from_logits)
-    if name == "accuracy" and task == "per_position":
-        return ((truth == told).reshape(len(truth), -1).mean(axis=1),)
-    if name == "accuracy":
-        return (truth == told,)
-    return _class_counts(truth, told, classes) if task == "per_position" else (truth, told)
+    if task == "per_position":
+        return _at_positions(name, truth, told, classes)
+    return (truth == told,) if name == "accuracy" else (truth, told)
 
 
 def value(name: str, rows: Rows) -> float:
@@ -53,7 +54,9 @@ def value(name: str, rows: Rows) -> float:
 
 def baseline(name: str, task: str, y: np.ndarray) -> float:
     """The figure of the best constant answer."""
-    if name in ("auc", "balanced_accuracy", "f1", "mean_iou") and task != "per_position":
+    if name == "f1":
+        return _f1_of_guessing(task, y)
+    if name in ("auc", "balanced_accuracy") and task != "per_position":
         classes = len(np.unique(true_classes(y, y.shape[-1] if y.ndim > 1 else 2)))
         return 0.5 if name == "auc" else 1.0 / max(classes, 1)
     if name == "r2":
@@ -65,6 +68,10 @@ def baseline(name: str, task: str, y: np.ndarray) -> float:
     if task == "multilabel":
         share = (y.reshape(len(y), -1) > 0.5).mean(axis=0)
         return float(np.maximum(share, 1 - share).mean())
+    if task == "per_position" and may_overlap(y):
+        share = (y > 0.5).mean(axis=tuple(range(y.ndim - 1)))
+        majority = float(np.maximum(share, 1 - share).mean())
+        return {"balanced_accuracy": 0.5, "mean_iou": majority / 2}.get(name, majority)
     truth = true_classes(y, y.shape[-1] if y.ndim > 1 else 2, per_position=task == "per_position")
     counts = np.bincount(truth.ravel().astype(np.int64))
     majority = float(counts.max() / counts.sum())
@@ -90,6 +97,19 @@ def predicted_classes(p: np.ndarray, from_logits: bool) -> np.ndarray:
     return (p[..., 0] > (0.0 if from_logits else 0.5)).astype(np.int64)
 
 
+def may_overlap(y: np.ndarray) -> bool:
+    """Whether labels say of every class at every position yes or no, several at once or none.
+
+    Class numbers are integers.
+    """
+    return y.dtype.kind == "f" and y.ndim > 2 and y.shape[-1] > 1 and not _is_one_hot(y)
+
+
+def _sides(values: np.ndarray, half: float) -> np.ndarray:
+    """No and yes of class c as classes 2c and 2c + 1."""
+    return 2 * np.arange(values.shape[-1]) + (values > half)
+
+
 def _is_one_hot(y: np.ndarray) -> bool:
     head = np.asarray(y[:64])
     return bool(np.isin(head, (0, 1)).all() and (head.sum(axis=-1) == 1).all())
@@ -103,6 +123,12 @@ def _distances(name: str, y: np.ndarray, p: np.ndarray) -> np.ndarray:
 def _positive_score(p: np.ndarray) -> np.ndarray:
     flat = p.reshape(len(p), -1).astype(np.float64)
     return flat[:, 1] - flat[:, 0] if flat.shape[1] == 2 else flat[:, 0]
+
+
+def _at_positions(name: str, truth: np.ndarray, told: np.ndarray, classes: int) -> Rows:
+    if name == "accuracy":
+        return ((truth == told).reshape(len(truth), -1).mean(axis=1),)
+    return _class_counts(truth, told, classes)
 
 
 def _class_counts(truth: np.ndarray, told: np.ndarray, classes: int) -> Rows:
@@ -141,6 +167,16 @@ def _f1(truth: np.ndarray, told: np.ndarray) -> float:
     return float(np.mean(scores))
 
 
+def _f1_of_guessing(task: str, y: np.ndarray) -> float:
+    """Always yes to a positive class or label; of several classes always the largest."""
+    if task == "multilabel":
+        share = (y.reshape(len(y), -1) > 0.5).mean(axis=0)
+        return float((2 * share / (1 + share)).mean())
+    counts = np.bincount(true_classes(y, y.shape[-1] if y.ndim > 1 else 2))
+    share = counts[1] / counts.sum() if len(counts) == 2 else counts.max() / counts.sum()
+    return float(2 * share / (1 + share) / (1 if len(counts) <= 2 else (counts > 0).sum()))
+
+
 def _mean_auc(truth: np.ndarray, score: np.ndarray) -> float:
     if truth.ndim == 1:
         return _auc(truth, score)
@@ -148,6 +184,30 @@ def _mean_auc(truth: np.ndarray, score: np.ndarray) -> float:
     areas = [_auc(truth[:, c], score[:, c]) for c in columns]
     known = [area for area in areas if not np.isnan(area)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def shares_of_area(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """What each example adds to the mean area under the curves of several labels, beyond its due.
+
+    The root of the sum of squares is the mean's standard error, and that of the difference of two
+    models' the error of what they differ by (DeLong et al. 1988, Biometrics 44).
+    """
+    shares, known = np.zeros(len(truth)), 0
+    for positive, scores in zip(truth.T, score.T, strict=True):
+        count = np.array([(~positive).sum(), positive.sum()])
+        if not count.all():
+            continue
+        known += 1
+        _, place = np.unique(scores, return_inverse=True)
+        no, yes = (
+            np.bincount(place[side], minlength=place.max() + 1) for side in (~positive, positive)
+        )
+        beaten = (np.cumsum(no) - no / 2)[place] / count[0]
+        beaten_by = (count[1] - np.cumsum(yes) + yes / 2)[place] / count[1]
+        won = np.where(positive, beaten, beaten_by)
+        whole = count * np.maximum(count - 1, 1)
+        shares += (won - beaten[positive].mean()) / np.sqrt(whole)[positive.astype(int)]
+    return shares / known if known else np.full(len(truth), np.nan)
 
 
 def _auc(truth: np.ndarray, score: np.ndarray) -> float:

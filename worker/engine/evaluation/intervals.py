@@ -1,5 +1,6 @@
 """95% intervals: Wilson's for shares of examples (of each class, where classes weigh alike),
-Newcombe's for the area under a ROC curve, else a percentile bootstrap over examples."""
+Newcombe's for the area under a ROC curve, DeLong's for the mean of several, else a percentile
+bootstrap over examples."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from prunery.specs.report import Interval
+from worker.engine.evaluation import formulas
 from worker.engine.evaluation.metrics import Arrays, Metric, Rows
 
 RESAMPLES = 1000
@@ -25,6 +27,9 @@ def interval(metric: Metric, y: Arrays, p: Arrays, seed: int = 0) -> Interval:
         low, high = of_mean([wilson_interval(right) for (right,) in by_class(*rows)])
     elif metric.is_area:
         low, high = of_area(value, *_classes(rows[0]))
+    elif metric.is_mean_of_areas:
+        half = _Z * error_of(formulas.shares_of_area(*rows))
+        low, high = max(value - half, 0.0), min(value + half, 1.0)
     else:
         low, high = percentiles(bootstrap(metric, [rows], seed)[0], len(rows[0]))
     return Interval(value=value, low=min(low, value), high=max(high, value))
@@ -83,6 +88,11 @@ def of_area(area: float, positives: int, negatives: int) -> tuple[float, float]:
         return bool(abs(area - true) > _Z * error)
 
     return _edge(is_far, area, 0.0), _edge(is_far, area, 1.0)
+
+
+def error_of(shares: np.ndarray) -> float:
+    """The standard error of a figure to which each example adds a share of its own."""
+    return float(np.sqrt(np.square(shares).sum()))
 
 
 def varying(metric: Metric, rows: Rows) -> int:

@@ -23,6 +23,15 @@ Arrays = np.ndarray | Mapping[str, np.ndarray]
 # The largest class over the smallest from which plain accuracy misleads.
 UNBALANCED = 4.0
 
+_FOOLED = {"accuracy", "top_5_accuracy"}
+# What small classes weigh as much in as large ones, by task.
+_FAIR: dict[str, str] = {
+    "multiclass": "balanced_accuracy",
+    "binary": "auc",
+    "multilabel": "auc",
+    "per_position": "mean_iou",
+}
+
 _DEFAULT: dict[str, str] = {
     "multiclass": "accuracy",
     "binary": "accuracy",
@@ -62,6 +71,11 @@ class Metric:
     def is_area(self) -> bool:
         """Whether the figure is the area under one ROC curve."""
         return self.name == "auc" and self.task == "binary"
+
+    @property
+    def is_mean_of_areas(self) -> bool:
+        """Whether the figure is the mean area under the ROC curves of several labels."""
+        return self.name == "auc" and self.task == "multilabel"
 
     @property
     def is_mean(self) -> bool:
@@ -110,7 +124,8 @@ def choose_metric(
 ) -> Metric:
     """Choose the metric: as asked, as the data demand, or as the model was compiled.
 
-    compiled: names of the compile configuration's metrics. counts: examples of each class.
+    compiled: names of the compile configuration's metrics. counts: examples of each class, or
+        positions; of several labels those with and without the least balanced one.
     loss: the training loss; tells logits from probabilities, and MAE from MSE.
     Raises `recipe_invalid` where the metric asked for does not fit the task.
     """
@@ -129,19 +144,35 @@ def choose_metric(
             )
         return replace(metric, name=name, why="The recipe asks for it.")
     names = [name for name in map(canonical, compiled) if name in fitting]
+    if (
+        counts is not None and len(counts) <= 5
+    ):  # of five classes the right one is always among five
+        names = [name for name in names if name != "top_5_accuracy"]
     ratio = imbalance(counts)
-    if task in ("multiclass", "binary") and ratio >= UNBALANCED and names[:1] != ["auc"]:
-        name = "auc" if task == "binary" else "balanced_accuracy"
-        why = (
-            f"The largest class has {ratio:.0f} times as many examples as the smallest: "
-            "plain accuracy would reward ignoring the small ones."
-        )
-        return replace(metric, name=name, why=why)
+    if task in _FAIR and ratio >= UNBALANCED and not set(names[:1]) - _FOOLED:
+        return replace(metric, name=_FAIR[task], why=_why_not_accuracy(task, ratio))
     if names:
         return replace(metric, name=names[0], why="The model was compiled with it.")
     if task in ("regression", "autoencoder", "unknown") and "absolute" in _loss_name(loss):
         return replace(metric, name="mae", why="The model was trained to make it small.")
     return replace(metric, name=_DEFAULT[task], why=f"The usual one for a {task} task.")
+
+
+def _why_not_accuracy(task: TaskKind, ratio: float) -> str:
+    if task == "multilabel":
+        return (
+            f"One label has one answer {ratio:.0f} times as often as the other: plain accuracy "
+            "would reward never giving the rare one."
+        )
+    if task == "per_position":
+        return (
+            f"The largest class has {ratio:.0f} times as many positions as the smallest: "
+            "plain accuracy would reward ignoring the small ones."
+        )
+    return (
+        f"The largest class has {ratio:.0f} times as many examples as the smallest: "
+        "plain accuracy would reward ignoring the small ones."
+    )
 
 
 def baseline(metric: Metric, y: Arrays) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from prunery.screening.asked import learns_from_dense
 from prunery.specs.errors import PruneryError
 from prunery.specs.metrics import FITTING, canonical
@@ -16,7 +14,7 @@ from worker.engine.datasets import Dataset
 from worker.engine.evaluation import Metric
 from worker.engine.loading.compiling import metrics_of
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.settling import class_weighting, lengths, losses
+from worker.engine.lottery.settling import balance, class_weighting, lengths, losses
 from worker.engine.training.distillation import loss_of
 
 
@@ -109,23 +107,11 @@ def _metrics(bench: Bench, dataset: Dataset) -> tuple[Metric, ...]:
             kind,
             compiled[name],
             asked if fits else "auto",
-            _counts(dataset, name),
+            balance.counts(dataset, name),
             loss=loss,
         )
         found.append(replace(metric, output=name) if len(names) > 1 else metric)
     return tuple(found)
-
-
-def _counts(dataset: Dataset, output: str) -> list[int] | None:
-    """Training examples of each class; None where labels are no classes of whole examples."""
-    labels = dataset.train.y.get(output)
-    if labels is None or dataset.task_of[output] not in ("multiclass", "binary"):
-        return None
-    labels, least = np.asarray(labels), len(dataset.classes_of.get(output, ()))
-    if labels.ndim > 1 and labels.shape[1] > 1:  # one-hot rows, or a share of each class
-        labels, least = labels.argmax(axis=1), labels.shape[1]
-    numbers = np.rint(labels).astype(np.int64).reshape(-1)
-    return [int(n) for n in np.bincount(numbers, minlength=least)]
 
 
 def _name(loss: Any) -> str:
