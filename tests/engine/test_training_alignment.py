@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.training_nets import blobs, mlp, weights
 from worker.engine import masks as masks_module
-from worker.engine.training import Interrupted, TrainingPlan, capture, train
+from worker.engine.training import Interrupted, TrainingPlan, capture, restore, train
 from worker.engine.training.alignment import _OPTIMIZERS, aligned, aligned_width
 
 layers = keras.layers
@@ -38,6 +38,18 @@ def test_widths_grow_to_whole_blocks_and_never_by_much():
     assert [aligned_width(n) for n in (300, 150, 123, 61, 25, 16, 17, 8)] == [
         *(304, 160, 128, 64, 32, 16, 24, 8)
     ]
+
+
+def test_a_layer_that_was_adapted_to_the_data_is_the_same_in_both():
+    split = blobs(64)
+    x = 40 + 9 * split.x["x"]
+    adapted = layers.Normalization()
+    adapted.adapt(x)
+    model = keras.Sequential([keras.Input((6,), name="x"), adapted, *_deep().layers])
+    wide = aligned(model, _plan())
+    assert wide is not None
+    restore(wide.model, None, wide.widen(capture(model)))
+    np.testing.assert_allclose(wide.model(x), model(x), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", sorted(_OPTIMIZERS))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from typing import Any
 
 import keras
 
 from worker.engine import masks
+from worker.engine.assets import copy_assets
 
 
 def clone(model: keras.Model) -> keras.Model:
@@ -24,21 +24,6 @@ def clone(model: keras.Model) -> keras.Model:
         variable.assign(theirs.value)
     copy_assets(model, twin)
     return twin
-
-
-def copy_assets(source: keras.Model, target: keras.Model) -> None:
-    """Copy what is neither configuration nor weight: vocabularies, adapted statistics."""
-    layers = masks.layer_paths(target)
-    for path, layer in masks.layer_paths(source).items():
-        twin = layers.get(path)
-        if twin is None or isinstance(layer, keras.Model):
-            continue
-        if hasattr(layer, "save_assets") and hasattr(twin, "load_assets"):
-            with tempfile.TemporaryDirectory() as folder:
-                layer.save_assets(folder)
-                twin.load_assets(folder)
-        if isinstance(layer, keras.layers.Normalization) and layer.built:
-            twin.finalize_state()
 
 
 def copy_compilation(source: keras.Model, target: keras.Model) -> Any | None:

@@ -15,7 +15,8 @@ import numpy as np
 from keras import tree
 
 from prunery.specs.errors import PruneryError
-from worker.engine.compaction.cloning import clone, copy_assets
+from worker.engine.assets import copy_assets
+from worker.engine.compaction.cloning import clone
 from worker.engine.compaction.configuration import Axes, cut_constants, edited
 from worker.engine.compaction.optimizer import compile_like, not_carried
 from worker.engine.compaction.slices import copy_states, copy_weights, rescaling

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from worker.engine import masks as masks_module
 from worker.engine.arrays import Arrays
+from worker.engine.assets import copy_assets
 from worker.engine.calling import functional
 from worker.engine.masks import Masks
 from worker.engine.training.plan import Trained, TrainingPlan
@@ -104,15 +105,15 @@ def aligned(model: keras.Model, plan: TrainingPlan) -> Aligned | None:
     drawn = random.getstate()  # new layers draw seeds that nothing uses
     wide = keras.models.clone_model(model, clone_function=lambda layer: _wider(layer, widths))
     random.setstate(drawn)
-    narrow_shapes, wide_shapes = (
-        {key: tuple(v.shape) for key, v in masks_module.variable_keys(each).items()}
-        for each in (model, wide)
-    )
-    shapes = {
-        key: (shape, wide_shapes[key])
-        for key, shape in narrow_shapes.items()
-        if shape != wide_shapes[key]
-    }
+    ours, theirs = (masks_module.variable_keys(each) for each in (model, wide))
+    shapes = {}
+    for key, variable in ours.items():
+        shape, wider = tuple(variable.shape), tuple(theirs[key].shape)
+        if shape == wider:
+            theirs[key].assign(variable.value)
+        else:
+            shapes[key] = shape, wider
+    copy_assets(model, wide)
     return Aligned(wide, shapes)
 
 
