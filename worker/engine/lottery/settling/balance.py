@@ -37,7 +37,7 @@ def counts(dataset: Dataset, output: str) -> list[int] | None:
     return _numbered(labels, least)
 
 
-def _at_positions(labels: np.ndarray) -> list[int]:
+def _at_positions(labels: np.ndarray) -> list[int] | None:
     if formulas.may_overlap(labels):
         axes = tuple(range(labels.ndim - 1))
         yes = sum((labels[rows] > 0.5).sum(axis=axes) for rows in chunks(labels))
