@@ -44,11 +44,17 @@ def _in_form(loss: Any, outputs: Sequence[TensorInfo]) -> Any:
     plain = {end.name: wants_shares(loss, end) for end in outputs}
     if not any(plain.values()):
         return loss
-    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    kind = type(loss).__name__ if config else loss.__name__.title().replace("_", "")
-    config["from_logits"] = True
-    logits = keras.losses.deserialize({"class_name": kind, "config": config})
+    if isinstance(loss, keras.losses.Loss):
+        logits = type(loss).from_config({**loss.get_config(), "from_logits": True})
+    else:
+        logits = _class_of(loss)(from_logits=True)
     return logits if all(plain.values()) else {k: logits if v else loss for k, v in plain.items()}
+
+
+def _class_of(function: Any) -> Any:
+    """The class that wraps one of Keras' loss functions."""
+    kinds = [kind for kind in vars(keras.losses).values() if inspect.isclass(kind)]
+    return next(kind for kind in kinds if getattr(kind(), "fn", None) is function)
 
 
 def _from_logits(loss: Any) -> bool | None:
