@@ -31,7 +31,8 @@ async def check_pair(
 ) -> Response:
     """Do model, dataset and recipe fit, and what can be removed? 202 while a file is checked."""
     deadline = time.monotonic() + wait
-    for kind, upload_id in ((MODEL, body.model), (DATASET, body.dataset)):
+    asked = ((MODEL, body.model), (DATASET, body.dataset), (MODEL, body.initial_model))
+    for kind, upload_id in asked:
         if upload_id is not None:
             left = max(deadline - time.monotonic(), 0.0)
             await uploads.settled(ctx, caller, kind, upload_id, left)

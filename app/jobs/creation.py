@@ -103,6 +103,7 @@ def create(
     }
     model = cast(ModelTable, rows["/model"])
     check_fit(model, cast("DatasetTable | None", rows.get("/dataset")), made.recipe)
+    check_past(model, cast("ModelTable | None", rows.get("/initial_model")))
     name = names.plain(made.name or model.filename, "job")
     row = new_row(owner_id, made, settings.queue, name, request_id, clock.now())
     jobs.add(row)
@@ -157,6 +158,15 @@ def check_fit(model: ModelTable, dataset: DatasetTable | None, recipe: Recipe) -
             recipe,
             None if model.prunability is None else Prunability.model_validate(model.prunability),
         )
+
+
+def check_past(model: ModelTable, initial: ModelTable | None) -> None:
+    """Raise `model_weights_invalid` for an initial model of another architecture."""
+    if initial is None:
+        return
+    ours, theirs = (ModelSummary.model_validate(one.summary) for one in (model, initial))
+    if wrong := fit.past(ours, theirs):
+        raise PruneryError("model_weights_invalid", wrong.message, errors=[wrong])
 
 
 def _ready(session: Session, owner_id: str, kind: Kind, field: str, upload_id: str) -> UploadTable:

@@ -41,7 +41,10 @@ def judge(
     dataset = None
     if asked.dataset is not None:
         dataset = cast(DatasetTable, service.find(session, owner_id, DATASET, asked.dataset))
-    rows: list[UploadTable] = [model] if dataset is None else [model, dataset]
+    initial = None
+    if asked.initial_model is not None:
+        initial = cast(ModelTable, service.find(session, owner_id, MODEL, asked.initial_model))
+    rows: list[UploadTable] = [row for row in (model, dataset, initial) if row is not None]
     model_view = cast(ModelView, service.view(model))
     dataset_view = None if dataset is None else cast(DatasetView, service.view(dataset))
     known = {"model": model_view, "dataset": dataset_view}
@@ -52,6 +55,7 @@ def judge(
             service.require_ready(row)
         order = creation.order(JobRequest.model_validate(asked.model_dump()), settings)
         creation.check_fit(model, dataset, order.recipe)
+        creation.check_past(model, initial)
     except PruneryError as error:
         problem = error.problem(request_id=request_id)
         return Check.model_validate({"status": "done", "fits": False, "problem": problem, **known})

@@ -131,7 +131,8 @@ def _look(
             prunability = service.prunability(session, visitor.owner_id, answers.model)
         assert isinstance(model, ModelView)  # noqa: S101 - the kind says so
         assert isinstance(dataset, DatasetView)  # noqa: S101 - the kind says so
-        said = wrong or tuple(judge(rows, answers, words, ctx.settings))
+        past = [find(MODEL, answers["initial"])] if answers["initial"] else []
+        said = wrong or tuple(judge([*rows, *past], answers, words, ctx.settings))
         found = Found(model, dataset, prunability, said)
         if not found.can_start:
             return found

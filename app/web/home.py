@@ -53,7 +53,7 @@ def _known(request: Request, ctx: Context, visitor: Identity, answers: Answers) 
         words = language.of(request)
         with ctx.database.reading() as session:
             find = functools.partial(service.find, session, visitor.owner_id)
-            rows = find(MODEL, answers.model), find(DATASET, answers["dataset"])
+            rows = [find(kind, answers[field]) for field, kind in FILES if answers[field]]
             rejected = _rejected(rows, words)
             return rejected or judge(rows, answers, words, ctx.settings)
     except PruneryError:

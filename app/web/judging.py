@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from sqlalchemy.orm import Session
@@ -19,14 +20,16 @@ from prunery.specs.job import JobRequest
 
 
 def judge(
-    rows: tuple[UploadTable, UploadTable], answers: Answers, words: Language, settings: Settings
+    rows: Sequence[UploadTable], answers: Answers, words: Language, settings: Settings
 ) -> list[Finding]:
-    """What is wrong with the answers; with the files, too, once both were looked at."""
-    model, dataset = rows
+    """What is wrong with the answers; with the files, too, once all were looked at."""
+    model, dataset, *past = rows
     try:
         recipe = creation.order(asked(answers), settings).recipe
-        if model.status == dataset.status == "ready":
+        if all(row.status == "ready" for row in rows):
             creation.check_fit(cast(ModelTable, model), cast(DatasetTable, dataset), recipe)
+            for initial in past:
+                creation.check_past(cast(ModelTable, model), cast(ModelTable, initial))
     except PruneryError as error:
         return of_recipe(error, answers, words)
     return []

@@ -49,6 +49,16 @@ def require(
         raise of_fields(wrong, "recipe_invalid" if of_recipe else "dataset_mismatch")
 
 
+def past(model: ModelSummary, initial: ModelSummary) -> FieldError | None:
+    """What shows that one is no earlier state of the other; layers are known by their names."""
+    missing = [path for path in model.kernel_paths if path not in initial.kernel_paths]
+    if not missing and initial.parameters >= model.parameters:
+        return None
+    lacks = f"no layer {missing[0][:80]!r} with weights" if missing else "fewer weights"
+    message = f"It has {lacks}: give the same architecture, saved before it was trained."
+    return FieldError(pointer="/initial_model", message=message)
+
+
 def _data(
     model: ModelSummary, dataset: DatasetSummary | None, recipe: Recipe
 ) -> Iterator[FieldError]:

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from prunery.specs.models import TensorInfo
+from tests.integration.api import files
 from tests.integration.api.conftest import refuse
 from tests.integration.api.worker import DATA, SUMMARY, Worker
 
@@ -111,6 +112,22 @@ def test_an_initial_model_is_for_trained_uploads(
 ) -> None:
     body = {**pair, "initial_model": pair["model"], "recipe": {"start": start}}
     assert '"trained" or "auto"' in refuse(api, body)["/recipe/start"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"kernel_paths": ("hidden",)}, "no layer 'out'"), ({"parameters": 60}, "fewer weights")],
+)
+def test_an_initial_model_has_the_layers_of_the_model(
+    change: dict[str, Any], words: str, api: TestClient, pair: dict[str, str], worker: Worker
+) -> None:
+    other = files.upload(api, "models", files.model(), "before.keras")["id"]
+    body = {**pair, "initial_model": other, "recipe": {"start": "trained"}}
+    worker.pass_model(other, SUMMARY.model_copy(update=change))
+    assert words in refuse(api, body)["/initial_model"]
+    assert api.post("/v1/checks", json=body).json()["fits"] is False
+    worker.pass_model(other, SUMMARY)
+    assert api.post("/v1/checks", json=body).json()["fits"] is True
 
 
 def test_numbers_have_no_class_weights(

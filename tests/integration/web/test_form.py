@@ -141,6 +141,9 @@ def test_a_model_from_before_training_goes_with_the_job(web: TestClient, worker:
     worker.pass_dataset(kept["dataset"], DATA)
     assert "Ready to start" in web.get(address).text
     job_id = web.post("/jobs", data=kept).headers["location"].removeprefix("/jobs/")
+    other = MODEL.model_copy(update={"kernel_paths": ("elsewhere",)})
+    worker.pass_model(kept["model"], other, PRUNABILITY)
+    assert "saved before it was trained" in web.get(address).text
     with web.app.state.context.database.reading() as session:
         assert session.get_one(JobTable, job_id).initial_model_id == kept["initial"]
 
