@@ -49,8 +49,6 @@ def against(
         yield _wrong("data/scale", message)
     if dataset is None:
         return
-    if recipe.criterion.name in ("snip", "grasp", "taylor") and not _has_answers(model, dataset):
-        yield _wrong("criterion/name", 'Needs labels: add them, or write "magnitude".')
     if recipe.data.resize != "auto" and dataset.format != "image_folders":
         yield _wrong("data/resize", labelling.ONLY_PHOTOS)
     yield from _rewind_point(dataset, recipe)
@@ -59,13 +57,6 @@ def against(
 def learns_from_dense(recipe: Recipe) -> bool:
     """Without labels, a trained upload is the only teacher."""
     return recipe.start == "trained" and recipe.training.distillation == 1
-
-
-def _has_answers(model: ModelSummary, dataset: DatasetSummary) -> bool:
-    """Whether there may be labels: some were found, arrays are left over, or it is an encoder."""
-    arrays = {info.name for info in dataset.arrays if info.split in ("train", "all")}
-    reproduces = model.inputs[0].shape == model.outputs[0].shape
-    return bool(dataset.labels) or len(arrays) > len(model.inputs) or reproduces
 
 
 def _layers(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:

@@ -13,7 +13,7 @@ from prunery.screening.answers import Answers
 from prunery.screening.outputs import Output
 from prunery.screening.shapes import Shape, same, text
 from prunery.screening.splits import Split
-from prunery.specs import metrics
+from prunery.specs import metrics, rules
 from prunery.specs.datasets import ArrayInfo, DatasetSummary
 from prunery.specs.errors import FieldError, PruneryError, of_fields
 from prunery.specs.models import ModelSummary, Prunability, TaskKind, TensorInfo
@@ -117,7 +117,11 @@ def _unlabelled(model: ModelSummary, recipe: Recipe) -> Iterator[FieldError]:
         yield from _metric("autoencoder", recipe)
         if recipe.training.class_weight is not None:
             yield FieldError(pointer="/training/class_weight", message=class_weights.NO_CLASSES)
-    elif recipe.training.epochs and not asked.learns_from_dense(recipe):
+        return
+    if recipe.criterion.name in rules.NEEDS_LABELS:
+        message = 'Needs labels: add them, or write "magnitude".'
+        yield FieldError(pointer="/criterion/name", message=message)
+    if recipe.training.epochs and not asked.learns_from_dense(recipe):
         name = model.outputs[0].name
         message = f"expected labels for the output {name!r}: an array y; found none"
         yield FieldError(pointer="/dataset/y", message=message)

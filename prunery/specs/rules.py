@@ -275,4 +275,5 @@ def _needs_data(recipe: Recipe) -> Iterator[FieldError]:
 
 
 _NEEDS_PAST = ("initial", "step", "epoch")
-_LOOKS_AT_DATA = ("snip", "grasp", "taylor", "apoz")
+NEEDS_LABELS = ("snip", "grasp", "taylor")
+_LOOKS_AT_DATA = (*NEEDS_LABELS, "apoz")

@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from prunery.screening import asked, reach
 from prunery.screening.outputs import better_loss
 from prunery.specs.errors import FieldError, of_fields
-from prunery.specs.rules import shortest
+from prunery.specs.rules import NEEDS_LABELS, shortest
 from worker.engine.graph import prunability
 from worker.engine.lottery.bench import Bench
 from worker.engine.masks import prunable_keys, variable_keys
-
-_NEEDS_LABELS = ("snip", "grasp", "taylor")
 
 
 def check_names(bench: Bench) -> None:
@@ -30,7 +28,7 @@ def check_names(bench: Bench) -> None:
 
 def check_labels(bench: Bench) -> None:
     """Raise `recipe_invalid` where the criterion differentiates a loss that nothing gives."""
-    if bench.recipe.criterion.name in _NEEDS_LABELS and bench.loss is None:
+    if bench.recipe.criterion.name in NEEDS_LABELS and bench.loss is None:
         message = 'Needs examples with labels: add them, or write "magnitude".'
         _refuse([FieldError(pointer="/criterion/name", message=message)])
 
