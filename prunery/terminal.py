@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from rich import box
@@ -15,7 +16,6 @@ from prunery.specs.report import (
     Comparison,
     Interval,
     Latency,
-    ModelFigures,
     OutputFigures,
     Report,
 )
@@ -57,7 +57,7 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     dense, compact = report.dense, report.compact
     metric = f"test {report.task.metric or 'metric'}"
     found = [_output(one) for one in report.outputs] or [
-        (metric, _metric(dense), _metric(compact), _difference(report.comparison))
+        _measured(metric, dense.metric, compact.metric, report.comparison)
     ]
     found.append(_counted("parameters", dense.parameters, compact.parameters))
     if dense.flops is not None and compact.flops is not None:
@@ -100,28 +100,43 @@ def kinds_tables(report: Report) -> Iterator[Table]:
         yield table
 
 
-def _metric(figures: ModelFigures) -> str:
-    found = figures.metric
-    return _with_interval(found, "") if found else "not tested"
-
-
 def _output(one: OutputFigures) -> tuple[str, str, str, str]:
     """A row of an output of several, with what it was allowed to lose."""
-    change, limit = _difference(one.comparison), one.comparison.allowed_drop
-    if limit is not None:
-        allowed = -limit if one.task.metric_higher_is_better else limit
-        change += f"\nallowed {allowed:+.4f}"
     name = f"{one.name}: test {one.task.metric}"
-    return name, _with_interval(one.dense, ""), _with_interval(one.compact, ""), change
+    row, limit = (
+        _measured(name, one.dense, one.compact, one.comparison),
+        one.comparison.allowed_drop,
+    )
+    if limit is None:
+        return row
+    allowed = -limit if one.task.metric_higher_is_better else limit
+    return *row[:3], f"{row[3]}\nallowed {allowed:+,.{_decimals(one.dense)}f}"
 
 
-def _difference(comparison: Comparison) -> str:
-    found = comparison.difference
-    return _with_interval(found, "+") if found else ""
+def _measured(
+    name: str, dense: Interval | None, compact: Interval | None, comparison: Comparison
+) -> tuple[str, str, str, str]:
+    places, change = _decimals(dense), comparison.difference
+    before, after = (
+        _with_interval(one, "", places) if one else "not tested" for one in (dense, compact)
+    )
+    return name, before, after, _with_interval(change, "+", places) if change else ""
 
 
-def _with_interval(found: Interval, sign: str) -> str:
-    return f"{found.value:{sign}.4f}\n{found.low:{sign}.3f}, {found.high:{sign}.3f}"
+def _decimals(dense: Interval | None) -> int:
+    """Four of a share; of an error as many as leave four figures of it, however large or small."""
+    scale = abs(dense.value) if dense is not None else 1.0
+    if not math.isfinite(scale) or 0.1 <= scale <= 1 or not scale:
+        return 4
+    return min(max(3 - math.floor(math.log10(scale)), 0), 12)
+
+
+def _with_interval(found: Interval, sign: str, places: int) -> str:
+    def shown(value: float, places: int) -> str:
+        return f"{value:{sign},.{places}f}"
+
+    ends = f"{shown(found.low, max(places - 1, 0))}, {shown(found.high, max(places - 1, 0))}"
+    return f"{shown(found.value, places)}\n{ends}"
 
 
 def _counted(name: str, dense: int, compact: int) -> tuple[str, str, str, str]:

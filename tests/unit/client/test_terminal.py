@@ -184,6 +184,21 @@ def test_result_sets_dense_beside_compact() -> None:
     assert found["ms at batch 1"] == ("0.342", "0.334", "no faster")
 
 
+def test_an_error_keeps_its_figures_however_large_or_small() -> None:
+    def row(scale: float) -> tuple[str, ...]:
+        found = Interval(value=1.5734 * scale, low=1.4439 * scale, high=1.7030 * scale)
+        figures = _report().dense.model_copy(update={"metric": found})
+        change = Interval(value=0.0059 * scale, low=-0.0164 * scale, high=0.0298 * scale)
+        update = {"dense": figures, "compact": figures, "comparison": Comparison(difference=change)}
+        return rows(_report().model_copy(update=update))[0][1:]
+
+    small = "0.001573\n0.00144, 0.00170"
+    assert row(1e-3) == (small, small, "+0.000006\n-0.00002, +0.00003")
+    large = "15,734\n14,439, 17,030"
+    assert row(1e4) == (large, large, "+59\n-164, +298")
+    assert row(0.1)[0] == "0.1573\n0.144, 0.170"
+
+
 def test_result_of_nothing_removed_promises_nothing() -> None:
     assert {change for name, *_, change in rows(_report(smaller=False)) if "test" not in name} == {
         "no less",
