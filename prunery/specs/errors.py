@@ -75,7 +75,12 @@ CODES: dict[str, Kind] = {
     "image_too_large": Kind(422, "An image is too large", "Resize images to at most 25 megapixels."),
     "csv_invalid": Kind(422, "The CSV file cannot be read", "UTF-8, one header row, the same number of fields in each row."),
     "csv_too_wide": Kind(422, "The CSV file has too many columns", "At most 4,096 columns and 1,000 classes."),
-    "csv_label_ambiguous": Kind(422, "The label column is not clear", "Name it with label_column."),
+    "csv_label_ambiguous": Kind(
+        422,
+        "The label column is not clear",
+        "Name it with label_column; a table without one, for an autoencoder, is sent as .npz, "
+        "with an array x alone.",
+    ),
     # jobs
     "loss_missing": Kind(422, "The model was saved without a loss", "Set training.loss, or compile the model before saving it."),
     "loss_mismatch": Kind(422, "The loss does not fit the labels", "Set training.loss to the value that the detail names."),
