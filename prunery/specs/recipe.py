@@ -78,8 +78,9 @@ class Schedule(Part):
 
     iterative: each round removes `pruning_fraction` of what is alive, from the last level.
     one_shot: level k keeps `(1 - pruning_fraction) ** k`, each cut from the dense model at once.
-    adaptive: like iterative, but steps grow while `max_metric_drop` holds, shrink after two misses;
-        `rounds` is the most levels. Without such a limit, or for weights, the same as iterative.
+    adaptive: like iterative, but steps grow while `max_metric_drop` holds, shrink after two misses,
+        and end with parts of single groups; `rounds` is the most levels. Without such a limit, or
+        for weights, the same as iterative.
     cubic: from 0 to the final sparsity along Zhu & Gupta's curve (arXiv:1710.01878).
     """
 

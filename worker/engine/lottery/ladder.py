@@ -17,7 +17,7 @@ from worker.engine.lottery.dense import Dense, dense_level
 from worker.engine.lottery.descent import Made, Step
 from worker.engine.lottery.levels import LevelRecord, LevelStore, load_arrays
 from worker.engine.lottery.plans import epochs_of, retrain_epochs
-from worker.engine.lottery.rewinding import Arm, after, arms
+from worker.engine.lottery.rewinding import Arm, after, arms, gentlest
 from worker.engine.lottery.rounds import Round, say_which_arm, work_name
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.reporter import Work
@@ -63,22 +63,27 @@ def climb(bench: Bench, trainer: Trainer, store: LevelStore) -> Ladder:
         return ladder
     turn = Round(bench, trainer, store, dense)
     for level in range(1, rounds + 1):
-        step = descent.next_step(bench.recipe, _made(ladder))
+        step = descent.next_step(
+            bench.recipe, _made(ladder), lambda level: _savings(bench, store, level)
+        )
         if step is None:
             break
         record = store.read(level)
         if record is None:
             _plan_work(bench, plan, level, rounds, dense)
-            record = _play(turn, level, step, plan)
+            record = _play(turn, level, step, plan if step.group is None else gentlest(plan))
         if record is None:
             break
-        plan = after(plan, *_judged_arms(record), bench.recipe)
-        if _nothing_more(bench, store, ladder.records, record):
+        if step.group is None:
+            plan = after(plan, *_judged_arms(record), bench.recipe)
+        if step.group is None and _nothing_more(bench, store, ladder.records, record):
+            # Where steps adapt it was trained further: parts of single groups start from it.
             if all(made.within_limit for made in ladder.records):
                 bench.reporter.warn("nothing_more", NOTHING_MORE)
                 if any(info.way_out for info in bench.graph.frozen):
                     bench.reporter.warn("way_out", WAY_OUT)
-            break
+            if not descent.is_adaptive(bench.recipe):
+                break
         ladder.records.append(record)
         _tell(bench, store, record)
         if _known(bench, ladder):
@@ -122,14 +127,24 @@ def _rounds(bench: Bench) -> int:
 
 
 def _made(ladder: Ladder) -> list[Made]:
+    sizes = [_size(record) for record in ladder.records]
     return [
         Made(
-            Step(record.notes["basis"], record.notes["fraction"]),
+            Step(record.notes["basis"], record.notes["fraction"], record.notes.get("group")),
             bool(record.within_limit),
             least=record.notes.get("least", False),
+            has_room=record.notes.get("has_room", False),
+            hopeless=record.notes.get("hopeless", False),
+            idle=sizes[k] in sizes[1:k],
         )
-        for record in ladder.records[1:]
+        for k, record in enumerate(ladder.records[1:], 1)
     ]
+
+
+def _savings(bench: Bench, store: LevelStore, level: int) -> list[tuple[str, float]]:
+    """By group, the share of a level's parameters that a part of it alone would save."""
+    kept = load_arrays(store.path(level) / "kept.npz") if level else unit_cut.all_units(bench)
+    return unit_cut.savings(bench, kept, descent.PART)
 
 
 def _known(bench: Bench, ladder: Ladder) -> bool:
@@ -159,6 +174,10 @@ def _judged_arms(record: LevelRecord) -> tuple[Arm, Arm | None]:
     return Arm(*won), None if lost is None else Arm(*lost)
 
 
+def _size(record: LevelRecord) -> tuple[int, float | None]:
+    return record.figures.parameters, record.figures.density
+
+
 def _nothing_more(
     bench: Bench, store: LevelStore, made: list[LevelRecord], new: LevelRecord
 ) -> bool:
@@ -166,8 +185,7 @@ def _nothing_more(
 
     Rounds that go by a curve of their own may take less than a unit now and more of them later.
     """
-    sizes = [(record.figures.parameters, record.figures.density) for record in made[1:]]
-    if (new.figures.parameters, new.figures.density) not in sizes:
+    if _size(new) not in [_size(record) for record in made[1:]]:
         return False
     own_curve = bench.recipe.schedule.kind in ("one_shot", "cubic")
     if not own_curve or bench.recipe.granularity != "unit":

@@ -35,6 +35,8 @@ FEW = 2000
 # Of the limit: how far below the dense model's figure on unseen examples a network may lie on those
 # it was trained on, where its own is a little too kind.
 SHARE = 0.5
+# Beyond the limit by so many standard errors, and so many times the limit: no bad luck.
+BEYOND_LUCK = 3.0
 CLASSIFYING = ("binary", "multiclass")
 
 
@@ -58,6 +60,30 @@ class Miss:
 
     metric: Metric
     why: str
+
+
+@dataclass(frozen=True)
+class Margin:
+    """What a level lost of its main output, the standard error of that, and what it may lose."""
+
+    lost: float
+    error: float
+    drop: float
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a whole standard error fits within the limit, too."""
+        return self.lost + self.error <= self.drop
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether so much is within the limit that many tries hardly make it luck."""
+        return self.lost <= 0 or self.has_room
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the loss is beyond the limit by more than bad luck explains."""
+        return self.lost - self.drop > BEYOND_LUCK * max(self.error, self.drop)
 
 
 def settle(bench: Bench, dense_metric: float | None) -> None:
@@ -130,6 +156,16 @@ def missed(bench: Bench, model: keras.Model, value: float | None) -> Miss | None
     if value is None or not main.limit.holds(value):
         return _too_much(main, value)
     return _missed(bench, model, held, value)
+
+
+def margin(bench: Bench, model: keras.Model, value: float | None) -> Margin:
+    """How a level's main output lies to its limit; all NaN where nothing is limited."""
+    held: Sequence[Held] = bench.facts.get("held", ())
+    if not held or value is None:
+        return Margin(*[float("nan")] * 3)
+    main = held[0]
+    rows = main.metric.prepare(bench.judged_split.y, predictions(bench, model, bench.judged_split))
+    return Margin(main.limit.lost(value), _error(bench, main, rows), main.limit.drop or 0.0)
 
 
 def others_hold(bench: Bench, model: keras.Model) -> bool:

@@ -80,6 +80,11 @@ def after(arms: list[Arm], won: Arm, lost: Arm | None, recipe: Recipe) -> list[A
     return [won, *(arm for arm in arms if arm not in (won, lost))]
 
 
+def gentlest(arms: list[Arm]) -> list[Arm]:
+    """The arm for a cut so small that what was learned is worth keeping."""
+    return sorted(arms, key=lambda arm: arm.starts_over)[:1]
+
+
 def dense_schedule(bench: Bench) -> RateSchedule:
     """The dense model's own schedule: what the levels will be held against."""
     return _schedules(bench)[0]

@@ -87,6 +87,7 @@ class Round:
                 previous,
                 start,
                 self._judge(previous, gauge_value),
+                step.group,
             )
             for note in cut.notes:
                 bench.reporter.warn("threshold", note)
@@ -217,7 +218,9 @@ class Round:
         judged = level_report(bench, model, draft, seconds=time.monotonic() - began)
         value = judged.metric.value if judged.metric else None
         miss = self._missed(trial, value)
-        within = miss is None
+        margin = limits.margin(bench, model, value)
+        # One group more is a try more, and of many tries the luckiest would pass.
+        within = miss is None and (step.group is None or margin.is_clear)
         others = miss is not None and miss.metric is not bench.metric
         why = miss.why if miss is not None and others else None
         judged = judged.model_copy(update={"within_limit": within, "why_missed": why})
@@ -241,6 +244,9 @@ class Round:
                 "lost": None if lost is None else (lost.rewind, lost.schedule),
                 "basis": step.basis,
                 "fraction": step.fraction,
+                "group": step.group,
+                "has_room": margin.has_room,
+                "hopeless": margin.is_hopeless,
                 "why": self._why,
                 "least": trial.kept is not None and unit_cut.at_minimum(bench, trial.kept),
                 "epochs": self._epochs(step.basis, arm, run.epochs if run else 0),

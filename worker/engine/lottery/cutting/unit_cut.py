@@ -41,6 +41,7 @@ def cut_units(
     trained: Arrays,
     initial: Arrays | None,
     judge: Any,
+    group: str | None = None,
 ) -> Cut:
     """Choose the units of level `level`.
 
@@ -50,12 +51,16 @@ def cut_units(
         trained: full-size trained weights the units are scored on.
         initial: full-size initial weights, where there are any.
         judge: `judge(kept) -> float | None`, the gauge on a cut before retraining.
+        group: where only this one is cut.
     """
     assign(bench.model, trained)
     context = criterion_context(bench, trained, initial, bench.seed_for("draw", level))
     scores = unit_scores(bench.graph.groups, bench.recipe.criterion, context)
     if bench.recipe.criterion.name == "threshold":
         return _cut_below_threshold(bench, level, kept, scores)
+    if group is not None:
+        counts = {**trim.counts_of(kept), group: _left(bounds(bench, level), kept, group, fraction)}
+        return Cut(widths.select(scores, kept, counts), group)
     limits_for = _limits(bench, level, kept, scores, judge)
 
     def cut_with(plan: str, share: float) -> Kept:
@@ -121,6 +126,23 @@ def bounds(bench: Bench, level: int) -> Bounds:
     units = {name: group.units for name, group in bench.graph.groups.items()}
     least = {name: group.minimum for name, group in bench.graph.groups.items()}
     return Bounds(units, recipe.minimum_kept, recipe.round_to, fractions, least)
+
+
+def savings(bench: Bench, kept: Kept, fraction: float) -> list[tuple[str, float]]:
+    """The share of all parameters that goes with a fraction of one group alone, group by group."""
+    limits, whole = bounds(bench, 1), sizes_of(bench, kept).parameters
+    found = []
+    for name, units in kept.items():
+        if name not in limits.fractions:
+            smaller = {**kept, name: units[: _left(limits, kept, name, fraction)]}
+            found.append((name, 1 - sizes_of(bench, smaller).parameters / whole))
+    return found
+
+
+def _left(limits: Bounds, kept: Kept, group: str, fraction: float) -> int:
+    """Units that a group keeps where it is cut alone."""
+    alive = len(kept[group])
+    return limits.settle(group, alive - selection.count(fraction, alive), alive)
 
 
 def at_minimum(bench: Bench, kept: Kept) -> bool:
