@@ -25,8 +25,8 @@ from examples.fashion_mnist import find
 from worker.engine.lottery.controls import Controls
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
-from worker.engine.lottery.measuring import test_metric
 from worker.engine.lottery.reopening import reopen
+from worker.engine.lottery.results.measuring import test_metric
 from worker.engine.lottery.settling.setup import set_up
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.reporter import Reporter

@@ -14,7 +14,7 @@ from tests.acceptance.checker import check
 from tests.engine import jobs
 from tests.engine.zoo import randomise
 from worker.engine.compaction import ticket
-from worker.engine.lottery import reporting
+from worker.engine.lottery.results import reporting
 from worker.local import commands as local
 
 UNTRAINED: dict[str, Any] = {

@@ -13,10 +13,11 @@ from prunery.specs.report import ControlResult, Interval
 from tests.acceptance.checker import check
 from tests.engine import jobs
 from worker.engine.evaluation import Metric
-from worker.engine.lottery import finish, limits, reopening
+from worker.engine.lottery import limits, reopening
 from worker.engine.lottery.bench import Bench
 from worker.engine.lottery.controls import Controls, Rival, winner
-from worker.engine.lottery.finish import is_refuted
+from worker.engine.lottery.results import finish
+from worker.engine.lottery.results.finish import is_refuted
 from worker.engine.lottery.trials import Trial
 
 

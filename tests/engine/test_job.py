@@ -15,7 +15,7 @@ from tests.acceptance.checker import check
 from tests.engine import jobs
 from tests.engine.jobs import ALL_ROUNDS, WEIGHTS
 from worker.engine.compaction import ticket
-from worker.engine.lottery import finish
+from worker.engine.lottery.results import finish
 from worker.engine.masks import variable_keys
 
 

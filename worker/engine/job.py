@@ -74,10 +74,10 @@ def _inspect_dataset(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 
 
 def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
-    from worker.engine.lottery import replicates
-    from worker.engine.lottery.finish import contest, finish
     from worker.engine.lottery.ladder import climb
-    from worker.engine.lottery.reporting import report
+    from worker.engine.lottery.results import replicates
+    from worker.engine.lottery.results.finish import contest, finish
+    from worker.engine.lottery.results.reporting import report
     from worker.engine.lottery.settling.pace import set_up_at_best_pace
 
     began = time.monotonic()
@@ -93,9 +93,9 @@ def _prune(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
 
 def _choose(spec: EngineSpec, reporter: Reporter) -> DoneEvent:
     """Make another finished level the result: certified, exported and tested like the first."""
-    from worker.engine.lottery.finish import as_it_is, finish
     from worker.engine.lottery.ladder import finished
-    from worker.engine.lottery.reporting import report
+    from worker.engine.lottery.results.finish import as_it_is, finish
+    from worker.engine.lottery.results.reporting import report
     from worker.engine.lottery.settling.setup import set_up
 
     began = time.monotonic()

@@ -11,4 +11,5 @@ rounds     one round: cut, rewind, retrain, keep the better arm
 ladder     the rounds, until the answer is known
 objectives when that is
 controls   rivals of the chosen level
+results    what a job comes to: proven, tested once, written down
 """

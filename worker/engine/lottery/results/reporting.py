@@ -25,11 +25,11 @@ from prunery.specs.report import (
 )
 from worker.engine import threads
 from worker.engine.compaction import certificate
-from worker.engine.lottery import counted
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.finish import files_of
 from worker.engine.lottery.ladder import Ladder
-from worker.engine.lottery.result import Result
+from worker.engine.lottery.results import counted
+from worker.engine.lottery.results.finish import files_of
+from worker.engine.lottery.results.result import Result
 
 REWOUND = ("initial", "step", "epoch")
 # Weights are told beside the file where they became fewer by so many times what it became smaller.

@@ -12,12 +12,12 @@ from dataclasses import replace
 from prunery.specs.job import EngineSpec
 from prunery.specs.report import Replicate
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.finish import contest
 from worker.engine.lottery.ladder import climb
 from worker.engine.lottery.levels import LevelStore
-from worker.engine.lottery.measuring import test_metric
 from worker.engine.lottery.reopening import reopen
-from worker.engine.lottery.result import Result
+from worker.engine.lottery.results.finish import contest
+from worker.engine.lottery.results.measuring import test_metric
+from worker.engine.lottery.results.result import Result
 from worker.engine.lottery.settling.setup import set_up
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.reporter import Reporter

@@ -21,7 +21,7 @@ from worker.engine.lottery.bench import Bench, assign
 from worker.engine.lottery.judging import metric_interval, network_bytes, predictions
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelStore
-from worker.engine.lottery.result import Result
+from worker.engine.lottery.results.result import Result
 from worker.engine.lottery.settling.tasks import task_of
 from worker.engine.training import State
 

@@ -19,9 +19,9 @@ from worker.engine.lottery.controls import Controls, Rival, winner
 from worker.engine.lottery.judging import metric_interval
 from worker.engine.lottery.ladder import Ladder
 from worker.engine.lottery.levels import LevelRecord, LevelStore, sha256_of
-from worker.engine.lottery.measuring import measure
 from worker.engine.lottery.reopening import full_size, reopen
-from worker.engine.lottery.result import Result
+from worker.engine.lottery.results.measuring import measure
+from worker.engine.lottery.results.result import Result
 from worker.engine.lottery.trainer import Trainer
 from worker.engine.lottery.trials import Trial
 from worker.engine.memory import release

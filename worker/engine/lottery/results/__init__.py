@@ -1,0 +1,1 @@
+"""What a job comes to: proven, tested once, compared, counted, and written down."""
