@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from prunery.screening.answers import Answers
 from prunery.specs.errors import FieldError, pointer_to
 
 NO_CLASSES = "The labels are no classes: leave it out."
 
 
 def unfit(
-    given: object, found: Mapping[str, Answers], outputs: Sequence[str]
+    given: object, known: Mapping[str, tuple[str, ...] | None], outputs: Sequence[str]
 ) -> Iterator[FieldError]:
-    """What is wrong with `training.class_weight`, for these answers by output."""
-    known = {name: one.classes for name, one in found.items()}
+    """What is wrong with `training.class_weight`.
+
+    known: names of the classes of each output with labels; none where they are no classes, None
+        where the names are not known.
+    """
     if not known:
         return
     if all(classes == () for classes in known.values()):
@@ -23,7 +25,7 @@ def unfit(
     if not isinstance(given, Mapping):
         return
     able = [name for name in outputs if known.get(name, ()) != ()]
-    by_class = any(isinstance(value, int | float) for value in given.values())
+    by_class = is_by_class(given)
     if by_class and len(outputs) > 1:
         inside = ", ".join(f'"{name}": {{...}}' for name in able)
         message = f"The model has several outputs: say which one is meant, {{{inside}}}."
@@ -37,6 +39,11 @@ def unfit(
         elif isinstance(weights, Mapping):
             before = () if by_class else (name,)
             yield from _class_names(before, weights, known[name])
+
+
+def is_by_class(given: Mapping[str, object]) -> bool:
+    """Whether weights are by class, and not by output first."""
+    return any(isinstance(value, int | float) for value in given.values())
 
 
 def _class_names(

@@ -164,7 +164,8 @@ def _labelled(
         yield from _metric(judged.task, recipe)
     if training.class_weight is not None:
         names = [end.name for end in model.outputs]
-        yield from class_weights.unfit(training.class_weight, given, names)
+        known = {name: one.classes for name, one in given.items()}
+        yield from class_weights.unfit(training.class_weight, known, names)
 
 
 def _metric(task: TaskKind, recipe: Recipe) -> Iterator[FieldError]:
