@@ -77,7 +77,7 @@ def test_weights_go_to_the_output_they_name(tmp_path: Path) -> None:
     ("weights", "pointer", "said"),
     [
         ({"1": 5.0}, WEIGHTS, "several outputs"),
-        ({"kind": {"purple": 5.0}}, f"{WEIGHTS}/purple", "0, 1, 2"),
+        ({"kind": {"purple": 5.0}}, f"{WEIGHTS}/kind/purple", "0, 1, 2"),
         ({"size": "balanced"}, f"{WEIGHTS}/size", "kind, good"),
     ],
 )
