@@ -20,9 +20,12 @@ from worker.engine.training import State
 
 def test_trained_uploads_keep_their_weights_as_the_dense_model(tmp_path: Path) -> None:
     model = jobs.trained()
-    done = jobs.prune(tmp_path, {**ALL_ROUNDS, "schedule": {"rounds": 1}}, model=model)
+    recipe = {**ALL_ROUNDS, "schedule": {"rounds": 1}, "training": {"batch_size": "auto"}}
+    done = jobs.prune(tmp_path, recipe, model=model)
     decisions = {d.field: d.chosen for d in done.report.method.decisions}
     assert decisions["start"] == "trained"
+    told = {d.field: d.why for d in done.report.method.decisions}["training.batch_size"]
+    assert told.startswith(f"{done.report.data.examples['train']} training examples")
     assert decisions["validation"] == "every second test example"
     assert done.report.levels[0].epochs_trained == 0
     assert not done.report.data.test_seen

@@ -11,7 +11,7 @@ from worker.engine.datasets import Dataset, prepare
 from worker.engine.graph import analyse
 from worker.engine.loading import Loaded, load, summarise
 from worker.engine.lottery.bench import Bench, weights_of
-from worker.engine.lottery.settling import premises, tasks
+from worker.engine.lottery.settling import lengths, premises, tasks
 from worker.engine.lottery.settling.start import settle_start
 from worker.engine.reporter import Reporter
 
@@ -52,7 +52,6 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
         bench.dataset = _dataset(bench)
         premises.check_loss(bench)
         tasks.settle(bench)
-        premises.check_rewind_point(bench)
     elif recipe.training.epochs != 0:
         message = "Training needs a dataset; without one, set training.epochs to 0."
         raise of_fields([FieldError(pointer="/dataset", message=message)], "request_invalid")
@@ -60,6 +59,9 @@ def set_up(spec: EngineSpec, reporter: Reporter) -> Bench:
     settle_start(bench)
     if bench.trained and bench.trains:
         _choose_by_unseen(bench)
+    if bench.dataset is not None:  # what is trained on is known now
+        lengths.settle(bench)
+        premises.check_rewind_point(bench)
     if spec.initial_model is not None:
         _take_initial(bench)
     premises.check_past(bench)

@@ -14,12 +14,12 @@ from worker.engine.datasets import Dataset
 from worker.engine.evaluation import Metric
 from worker.engine.loading.compiling import metrics_of
 from worker.engine.lottery.bench import Bench
-from worker.engine.lottery.settling import balance, class_weighting, lengths, losses
+from worker.engine.lottery.settling import balance, class_weighting, losses
 from worker.engine.training.distillation import loss_of
 
 
 def settle(bench: Bench) -> None:
-    """Task, loss, metrics, batch size and class weights; those of the first output are the job's.
+    """Task, loss, metrics and class weights; those of the first output are the job's.
 
     Raises `dataset_mismatch` where there is nothing to learn from.
     """
@@ -35,7 +35,6 @@ def settle(bench: Bench) -> None:
                 'to "trained" and training.distillation to 1: it then learns from the dense model.',
             )
         bench.task = Task(kind=dataset.task)
-        lengths.settle(bench)
         return
     bench.loss, why_loss = losses.settle_loss(
         recipe.training.loss, bench.loaded.compile_config, dataset, bench.summary.outputs
@@ -53,7 +52,6 @@ def settle(bench: Bench) -> None:
         whys = dict.fromkeys(one.why for one in bench.metrics)
         bench.reporter.decide("training.metric", chosen or metric.name, " ".join(whys))
     bench.task = task_of(bench, metric)
-    lengths.settle(bench)
     bench.facts["class_weight"] = class_weighting.settle(bench)
 
 
