@@ -42,7 +42,8 @@ def main() -> None:
     jobs, edge = arguments.jobs, arguments.edge
     _print(HEADINGS)
     _print(("---",) * len(HEADINGS))
-    for data in (Data(720, 0.02), Data(300, 0.03), Data(500, 0.1), Data(300, 0.15)):
+    few = Data(200, 0.1), Data(100, 0.1)
+    for data in (Data(720, 0.02), Data(300, 0.03), Data(500, 0.1), Data(300, 0.15), *few):
         for spare in (0.0, 0.5, 1.0):
             draw = np.random.default_rng(0)
             found = np.array([_job(draw, data, spare, edge) for _ in range(jobs)])
