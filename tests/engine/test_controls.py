@@ -43,6 +43,30 @@ def test_the_small_net_beside_a_masked_one_is_no_larger(tmp_path: Path) -> None:
     assert 6 * n + n + n * n + n + 3 * n + 3 <= 600 < 6 * (n + 1) + (n + 1) ** 2 + 5 * (n + 1) + 3
 
 
+def test_random_units_of_a_late_level_are_no_dead_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of the level before hold zeros where units went, and zeros never learn."""
+    started: dict[str, Any] = {}
+    run = Trainer.run
+
+    def watched(self: Trainer, name: str, *given: Any, state: Any = None, **more: Any) -> Any:
+        started[name] = state
+        return run(self, name, *given, state=state, **more)
+
+    monkeypatch.setattr(Trainer, "run", watched)
+    recipe = {
+        "objective": {},
+        "rewind": {"to": "none"},
+        "schedule": {"kind": "iterative", "rounds": 2},
+        "controls": ["random_units"],
+    }
+    jobs.prune(tmp_path, recipe)
+    kernels = [v for k, v in started["control/random_units"].weights.items() if "kernel" in k]
+    assert all((np.abs(kernel).sum(axis=0) > 0).all() for kernel in kernels)
+    assert all((np.abs(kernel).sum(axis=1) > 0).all() for kernel in kernels)
+
+
 def test_a_fresh_small_net_knows_nothing_of_a_late_rewind_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

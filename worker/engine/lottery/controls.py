@@ -71,7 +71,10 @@ class Controls:
             name = f"control-{level}/{control}"
         arm = _own_arm(record, has_past=self._dense.start() is not None)
         seed = bench.seed_for("control", 10 * level + len(control))
-        previous = State.load(self._store.path(record.notes["basis"]) / "trained.npz").weights
+        # Of what the levels before removed only zeros are left, which never learn: what is drawn
+        # from all is drawn from the dense network.
+        basis = 0 if control.startswith("random") else record.notes["basis"]
+        previous = State.load(self._store.path(basis) / "trained.npz").weights
         start = trials.beginning(bench, arm, self._dense, previous)
         how: dict[str, Any] = {
             "schedule": arm.schedule,
@@ -100,10 +103,12 @@ class Controls:
     def _epochs(self, record: LevelRecord, control: str) -> int:
         """As many epochs as the level had.
 
-        Fine-tuned weights had those of all levels before them, too: fresh weights get as many.
+        Fine-tuned weights had those of all levels before them, too: fresh weights get as many, and
+        what is drawn from the trained dense network those that came after it.
         """
-        own = retrain_epochs(self._bench, self._dense.epochs)
-        return max(own, record.notes["epochs"]) if control.startswith("fresh") else own
+        own, all_of_them = retrain_epochs(self._bench, self._dense.epochs), record.notes["epochs"]
+        known = 0 if control.startswith("fresh") else self._dense.epochs
+        return max(own, all_of_them - known)
 
     def _fresh_start(self, seed: int) -> Beginning:
         """The dense network's own draw, once more."""
