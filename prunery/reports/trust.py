@@ -196,18 +196,7 @@ def _passed_over(report: Report, language: Language) -> Iterator[Check]:
         and level.metric is not None
         and level.live_parameters < chosen.live_parameters
     ]
-    dense = report.levels[0].metric
-    if dense is not None and any(sign * found.value >= sign * dense.value for found in missed):
-        # What lost nothing there is turned down for the examples that it was trained on alone.
-        yield Check(
-            language.gettext("A smaller size was passed over"),
-            language.gettext(
-                "On the few examples that sizes are chosen by it did as well as your model, but "
-                "not on those that it was trained on: that may have been luck."
-            ),
-            tone="note",
-        )
-    elif any(sign * found.value >= sign * worst for found in missed):
+    if any(sign * found.value >= sign * worst for found in missed):
         yield Check(
             language.gettext("A smaller size was passed over"),
             language.gettext(
