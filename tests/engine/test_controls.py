@@ -43,18 +43,24 @@ def test_the_small_net_beside_a_masked_one_is_no_larger(tmp_path: Path) -> None:
     assert 6 * n + n + n * n + n + 3 * n + 3 <= 600 < 6 * (n + 1) + (n + 1) ** 2 + 5 * (n + 1) + 3
 
 
-def test_random_units_of_a_late_level_are_no_dead_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Weights of the level before hold zeros where units went, and zeros never learn."""
-    started: dict[str, Any] = {}
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The state that each training of the job began with, by its name."""
+    states: dict[str, Any] = {}
     run = Trainer.run
 
     def watched(self: Trainer, name: str, *given: Any, state: Any = None, **more: Any) -> Any:
-        started[name] = state
+        states[name] = state
         return run(self, name, *given, state=state, **more)
 
     monkeypatch.setattr(Trainer, "run", watched)
+    return states
+
+
+def test_random_units_of_a_late_level_are_no_dead_ones(
+    tmp_path: Path, started: dict[str, Any]
+) -> None:
+    """Weights of the level before hold zeros where units went, and zeros never learn."""
     recipe = {
         "objective": {},
         "rewind": {"to": "none"},
@@ -68,17 +74,9 @@ def test_random_units_of_a_late_level_are_no_dead_ones(
 
 
 def test_a_fresh_small_net_knows_nothing_of_a_late_rewind_point(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, started: dict[str, Any]
 ) -> None:
     """Neither the step nor the moments that the ticket beside it goes back to."""
-    started: dict[str, Any] = {}
-    run = Trainer.run
-
-    def watched(self: Trainer, name: str, *given: Any, state: Any = None, **more: Any) -> Any:
-        started[name] = state
-        return run(self, name, *given, state=state, **more)
-
-    monkeypatch.setattr(Trainer, "run", watched)
     recipe = {
         "objective": {},
         "rewind": {"to": "step", "at": 9},
